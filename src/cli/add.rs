@@ -174,7 +174,11 @@ fn show(
         }
         let names: Vec<&str> = binaries.iter().map(FileName::as_str).collect();
         let seen = inspected.map_or(String::new(), |platform| {
-            format!(" (seen in the asset for {platform})")
+            let what = match source {
+                Source::Package(..) => "package",
+                _ => "asset",
+            };
+            format!(" (seen in the {what} for {platform})")
         });
         global.message(&format!("  {:<15} {}{seen}", "binaries", names.join(", ")));
         let stated = checksums.as_deref().unwrap_or(match source {
@@ -217,8 +221,12 @@ fn show(
         for path in written {
             global.message(&format!("wrote {path}"));
         }
+        let next = match source {
+            Source::Package(Registry::Crate, ..) => format!("larder ensure {name}"),
+            _ => format!("larder lock {name} --platform all"),
+        };
         if !written.is_empty() {
-            global.message(&format!("next: larder lock {name} --platform all"));
+            global.message(&format!("next: {next}"));
         }
     }
     if written.is_empty() {

@@ -34,7 +34,7 @@ pub(super) fn find(
     cancel: &Cancel,
 ) -> Result<Digests> {
     let mut unrelated = Vec::new();
-    let mut best: Option<ChecksumFiles> = None;
+    let mut found: Vec<ChecksumFiles> = Vec::new();
     // One file may be a candidate in several ways.
     let mut texts: BTreeMap<String, Option<Vec<u8>>> = BTreeMap::new();
     for candidate in &guess.checksums {
@@ -60,16 +60,27 @@ pub(super) fn find(
             unrelated.push(name.clone());
         }
         let covers = names.len();
-        if covers > best.as_ref().map_or(0, |best| best.names.len()) {
-            best = Some(ChecksumFiles {
-                names,
-                kind: candidate.kind.clone(),
-            });
-        }
+        found.push(ChecksumFiles {
+            names,
+            kind: candidate.kind.clone(),
+        });
         if covers == guess.assets.len() {
             break;
         }
     }
+    // Of those that cover the most, the first.
+    let best = found.iter().rev().max_by_key(|files| files.names.len());
+    let best = best.filter(|files| !files.names.is_empty()).cloned();
+    let best = best.map(|mut best| {
+        // One file may be for Windows, and another one for all other systems.
+        if best.kind == Naming::Sums {
+            let others = found.iter().filter(|files| files.kind == Naming::Sums);
+            for (platform, name) in others.flat_map(|files| &files.names) {
+                best.names.entry(*platform).or_insert_with(|| name.clone());
+            }
+        }
+        best
+    });
     Ok(Digests {
         files: best,
         unrelated,

@@ -154,6 +154,12 @@ fn digests_are_demanded_only_where_they_are_stated() {
             "sha256sum tool-* > tool-v1.4.0.sha256sums",
             "checksums: \"tool-{{ version }}.sha256sums\"",
         ),
+        // One file for a system, and one for all others.
+        (
+            "v1.7.0",
+            "sha256sum tool-linux* > checksums.txt; sha256sum tool-darwin* > checksums_darwin.txt",
+            "darwin: {checksums: \"checksums_{{ os }}.txt\"}",
+        ),
         // A file that mentions only one of them.
         (
             "v1.5.0",

@@ -29,13 +29,14 @@ pub enum Naming {
 }
 
 /// Endings of files with the digest of one asset.
-const EACH: [&str; 6] = [
+const EACH: [&str; 7] = [
     ".sha256",
     ".sha256sum",
     ".sha256.txt",
     ".sha512",
     ".sha512sum",
     ".sha512.txt",
+    ".sha",
 ];
 /// Words in the names of files with the digests of all assets; earlier ones are preferred.
 const ONE: [&str; 13] = [
@@ -106,6 +107,10 @@ pub(super) fn checksums(
     found
 }
 
+/// How well a file with digests fits, a lower rank is better: its other words, the names' words that it lacks, and the
+/// place of its kind in [`ONE`].
+type Rank = (usize, usize, usize);
+
 /// Files for all assets, or for all of a system or a processor.
 fn sums(
     assets: &[String],
@@ -124,7 +129,7 @@ fn sums(
         })
     };
     // One file for each system or processor: the same place in the order, and the same other words.
-    let mut groups: BTreeMap<(usize, Vec<String>, usize), BTreeMap<Platform, String>> =
+    let mut groups: BTreeMap<(Rank, Vec<String>, usize), BTreeMap<Platform, String>> =
         BTreeMap::new();
     for (nth, name) in assets
         .iter()
@@ -178,7 +183,7 @@ fn digests_of(
     name: &str,
     version: &Version,
     wanted: &BTreeSet<String>,
-) -> Option<(usize, Vec<String>, Vec<Mark>)> {
+) -> Option<(Rank, Vec<String>, Vec<Mark>)> {
     let lower = name.to_ascii_lowercase();
     let ending = ENDINGS.iter().find(|ending| lower.ends_with(**ending));
     let stem = &lower[..lower.len() - ending.map_or(0, |ending| ending.len())];
@@ -190,21 +195,36 @@ fn digests_of(
     {
         rest.push(word);
     }
+    // A file is often called `productchecksums.txt`.
+    let is_digests = |word: &str| {
+        ONE.iter().any(|one| {
+            let before = word.strip_suffix(one);
+            before.is_some_and(|before| before.is_empty() || wanted.contains(before))
+        })
+    };
     let ended = words::last_part(stem)
         .rsplit_once('.')
-        .is_some_and(|(_, last)| last.starts_with(|c: char| c.is_ascii_alphabetic()));
+        .is_some_and(|(_, last)| {
+            let text = last.starts_with(|c: char| c.is_ascii_alphabetic());
+            text && !split(last).all(|word| is_digests(&word) || wanted.contains(&word))
+        });
     if ended && !marks.iter().any(|mark| mark.range.end == stem.len()) {
         return None;
     }
-    let place = ONE
-        .iter()
-        .position(|word| rest.iter().any(|other| other == word))?;
-    // A file with other words may belong to another tool of the same release.
+    let place = ONE.iter().position(|one| {
+        rest.iter()
+            .any(|word| is_digests(word) && word.ends_with(one))
+    })?;
+    // A file with other words may belong to another tool of the same release, and one without those of the name, too.
     let more = rest
         .iter()
-        .filter(|word| !ONE.contains(&word.as_str()) && !wanted.contains(*word))
+        .filter(|word| !is_digests(word) && !wanted.contains(*word))
         .count();
-    Some((more * ONE.len() + place, rest, marks))
+    let lacks = wanted
+        .iter()
+        .filter(|word| !rest.iter().any(|other| other.contains(*word)))
+        .count();
+    Some(((more, lacks, place), rest, marks))
 }
 
 impl ChecksumFiles {

@@ -363,6 +363,18 @@ fn files_with_digests_are_found_where_they_exist() {
         ("t-v1.2.0.sha256sum", all, "t-{{ version }}.sha256sum"),
         ("SHASUMS512.txt", all, "SHASUMS512.txt"),
         (
+            "t-v1.2.0.checksums.txt",
+            all,
+            "t-{{ version }}.checksums.txt",
+        ),
+        ("checksums.sha256.txt", all, "checksums.sha256.txt"),
+        ("tchecksums.txt", all, "tchecksums.txt"),
+        (
+            "other-checksums.txt checksums.t.txt checksums.txt",
+            all,
+            "checksums.t.txt",
+        ),
+        (
             "sha256sums-linux.txt sha256sums-darwin.txt",
             "linux-amd64 darwin-arm64",
             "sha256sums-{{ os }}.txt",

@@ -6,8 +6,9 @@
 //! ```
 //!
 //! The file is a list of objects: `package` (`owner/repository`, and more parts for one of several products), `tag`, `name`
-//! (of the subsystem), `listed` (names of the assets), `right` (the asset for each platform), and `either` (optional:
-//! assets that may be chosen or not). The header of an asset is what `right` says of it.
+//! (of the subsystem), `listed` (names of the assets), `right` (the asset for each platform), and optionally `either`
+//! (assets that may be chosen or not) and `checksums` (the file with the digest of each asset). The header of an asset is
+//! what `right` says of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +28,8 @@ struct Release {
     right: BTreeMap<String, String>,
     #[serde(default)]
     either: BTreeMap<String, String>,
+    #[serde(default)]
+    checksums: BTreeMap<String, String>,
 }
 
 /// How a guess compares with what is right.
@@ -49,20 +52,32 @@ fn releases_are_guessed() {
     let text = fs::read_text(path).expect("the file of releases");
     let all: Vec<Release> = serde_json::from_str(&text).expect("a list of releases");
     let (mut counts, mut headers) = (BTreeMap::new(), 0);
+    let (mut stated, mut found) = (0, 0);
     for release in &all {
-        let (verdict, told) = judge(release, &mut headers);
+        let (verdict, told, sums) = judge(release, &mut headers);
         *counts.entry(verdict).or_insert(0) += 1;
         if verdict != Verdict::Exact {
             println!("{verdict:?}: {} {} {told}", release.package, release.tag);
         }
+        if verdict == Verdict::Exact && !release.checksums.is_empty() {
+            stated += 1;
+            found += usize::from(sums == release.checksums);
+            if sums != release.checksums {
+                println!(
+                    "Checksums: {} {sums:?}, right are {:?}",
+                    release.package, release.checksums
+                );
+            }
+        }
     }
     println!(
-        "{} releases: {counts:?}; {headers} headers were read",
+        "{} releases: {counts:?}; {headers} headers were read; {found} of {stated} checksums files are right",
         all.len()
     );
 }
 
-fn judge(release: &Release, headers: &mut usize) -> (Verdict, String) {
+/// The verdict, the differences, and the best candidate for the checksums files.
+fn judge(release: &Release, headers: &mut usize) -> (Verdict, String, BTreeMap<String, String>) {
     let right: BTreeMap<Platform, &str> = (release.right.iter())
         .map(|(platform, asset)| (platform.parse().unwrap(), asset.as_str()))
         .collect();
@@ -71,7 +86,7 @@ fn judge(release: &Release, headers: &mut usize) -> (Verdict, String) {
         .collect();
     let (version, _) = version_in(&release.tag);
     let Ok(version) = version.parse::<Version>() else {
-        return (Verdict::Refused, "no version".to_owned());
+        return (Verdict::Refused, "no version".to_owned(), BTreeMap::new());
     };
     let platforms = SIX.map(|text| text.parse::<Platform>().unwrap());
     let repository = release.package.split('/').nth(1).unwrap_or_default();
@@ -98,10 +113,23 @@ fn judge(release: &Release, headers: &mut usize) -> (Verdict, String) {
         })
     };
     let guessed = match guess(&wanted, &mut read_header) {
-        Err(error) => return (Verdict::Refused, error.message().to_owned()),
-        Ok(None) => return (Verdict::Refused, "nothing".to_owned()),
-        Ok(Some(guess)) => guess.assets,
+        Err(error) => {
+            return (
+                Verdict::Refused,
+                error.message().to_owned(),
+                BTreeMap::new(),
+            );
+        }
+        Ok(None) => return (Verdict::Refused, "nothing".to_owned(), BTreeMap::new()),
+        Ok(Some(guess)) => guess,
     };
+    let sums = guessed.checksums.first().map(|files| &files.names);
+    let sums = sums
+        .into_iter()
+        .flatten()
+        .map(|(platform, name)| (platform.to_string(), name.clone()))
+        .collect();
+    let guessed = guessed.assets;
     let shape = |asset: &str| {
         let own = [release.name.as_str(), repository];
         let parsed = words::parse_any(asset, &version, &own);
@@ -125,5 +153,5 @@ fn judge(release: &Release, headers: &mut usize) -> (Verdict, String) {
         }
         verdict = verdict.max(found);
     }
-    (verdict, told.join("; "))
+    (verdict, told.join("; "), sums)
 }
