@@ -5,7 +5,7 @@
 
 mod npm;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
@@ -124,7 +124,7 @@ pub(super) fn propose(
     Ok(proposal)
 }
 
-/// The newest version. The Python index is asked for the platforms one by one.
+/// The newest version. The Python index is asked for a platform of each system, one by one.
 fn newest(
     publishers: Publishers<'_>,
     request: &AddRequest,
@@ -134,7 +134,10 @@ fn newest(
 ) -> Result<Version> {
     let lookup = VersionLookup::new(publishers, cancel);
     let mut first = None;
-    let platforms = ordered(request);
+    let mut platforms = ordered(request);
+    // One of each system tells enough.
+    let mut systems = BTreeSet::new();
+    platforms.retain(|platform| systems.insert(platform.os));
     let several = if registry == Registry::Pypi {
         platforms.len()
     } else {
