@@ -120,7 +120,7 @@ fn verify(ctx: &Context, target: &Target) -> Result<Checked> {
         .iter()
         .take(subsystem.binaries.len())
     {
-        executable::check_platform(bin.file(name.as_str()), &target.platform)?;
+        executable::check_platform(bin.program(&artifact, name.as_str()), &target.platform)?;
     }
     let line = subsystem.rendered_verify(&target.platform)?;
     let only_bytes = match &line {

@@ -3,6 +3,7 @@
 mod downloads;
 pub mod extract;
 mod kinds;
+pub mod tree;
 
 use std::io::Read;
 
@@ -31,6 +32,7 @@ pub fn original(coordinate: Coordinate, checksum: Option<Checksum>) -> Original 
         signature: None,
         extract: Vec::new(),
         format: None,
+        keep: larder_core::project::Keep::Files,
     }
 }
 

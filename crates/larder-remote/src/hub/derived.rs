@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use larder_core::formats::{Observed, Sidecar};
-use larder_core::model::{Artifact, ArtifactFile, AssetName, Tag};
+use larder_core::model::{Artifact, ArtifactFile, AssetName, Tag, Tree};
 
 /// The file name of the manifest.
 pub const MANIFEST: &str = "manifest.json";
@@ -152,6 +152,7 @@ fn asset(name: &AssetName, sidecar: &Sidecar) -> Value {
         inputs,
         commit,
         files,
+        tree,
     } = content;
     let Observed {
         commit: _,
@@ -177,6 +178,9 @@ fn asset(name: &AssetName, sidecar: &Sidecar) -> Value {
                     sha256,
                 }: &ArtifactFile| json!({"name": name.as_str(), "mode": format!("{mode:04o}"), "size": size, "sha256": sha256.to_string()});
     shown["files"] = files.iter().map(file).collect::<Vec<_>>().into();
+    if let Some(Tree { binaries, links }) = tree {
+        shown["tree"] = json!({"binaries": binaries, "links": links});
+    }
     shown
 }
 
@@ -193,6 +197,7 @@ mod tests {
             origin: Origin::Build,
             inputs: Digest::of(inputs.as_bytes()),
             commit: None,
+            tree: None,
             files: vec![ArtifactFile {
                 name: "arc".parse().unwrap(),
                 mode: 0o755,

@@ -13,7 +13,9 @@ use larder_core::archive::{Budget, ReadAs, Select};
 use larder_core::error::{Kind, Result};
 use larder_core::formats::{Observed, PinKind};
 use larder_core::model::{FileName, Origin, Outcome, SourceKind};
-use larder_core::project::{Checksum, Coordinate, Original, OriginalTrust, UpstreamSignature};
+use larder_core::project::{
+    Checksum, Coordinate, Keep, Original, OriginalTrust, UpstreamSignature,
+};
 use larder_remote::origin::{self, Fetched, Stated};
 
 use super::{Offer, Taken, kept, launcher};
@@ -189,8 +191,10 @@ fn take_once(
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
     let stated = [expectation.stated.clone(), stated].concat();
+    let keep = expectation.original.keep;
     let (mut globs, names) = selection(request, &expectation.original);
     let description = launcher::description(request, &expectation.original, &mut globs);
+    let binaries = request.binaries();
     let first = subsystem.first_binary(&target.platform);
     let only = expectation.original.extract.first();
     let arrival = Arrival {
@@ -203,10 +207,13 @@ fn take_once(
         size,
         stated: &stated,
         signature: signature.as_ref(),
-        select: Select::Programs {
-            globs: &globs,
-            names: &names,
-            platform: target.platform,
+        select: match keep {
+            Keep::Files => Select::Programs {
+                globs: &globs,
+                names: &names,
+                platform: target.platform,
+            },
+            Keep::Tree => request.whole(&expectation.original.extract, &binaries),
         },
         single: Some(only.map_or(&first, |(_, name)| name)),
         budget: Budget::from(subsystem.limits),
@@ -239,6 +246,7 @@ fn take_once(
         platform: target.platform,
         origin: Origin::Original,
         inputs: inputs.digest,
+        keep,
     };
     let artifact = intake::artifact(&place, &arrived, &contents, into)?;
     let (sha256, size) = (arrived.sha256, arrived.size);
