@@ -305,3 +305,38 @@ pub fn plain_names(artifact: &Artifact) -> Vec<String> {
     let names = artifact.files.iter().map(|file| file.name.to_string());
     names.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starters_are_quoted_for_their_system() {
+        for (windows, name, path, expected) in [
+            (
+                true,
+                "nvim.exe",
+                ".v/0-1/bin/nvim.exe",
+                ("nvim.cmd", "@\"%~dp0.v\\0-1\\bin\\nvim.exe\" %*\r\n"),
+            ),
+            (
+                true,
+                "run.bat",
+                "a/100%/run.bat",
+                ("run.cmd", "@\"%~dp0a\\100%%\\run.bat\" %*\r\n"),
+            ),
+            (
+                false,
+                "nvim",
+                ".v/0-1/bin/it's $x",
+                (
+                    "nvim",
+                    "#!/bin/sh\nexec \"$(dirname \"$0\")\"/'.v/0-1/bin/it'\\''s $x' \"$@\"\n",
+                ),
+            ),
+        ] {
+            let (name, text) = starter(windows, name, path);
+            assert_eq!((name.as_str(), text.as_str()), expected);
+        }
+    }
+}
