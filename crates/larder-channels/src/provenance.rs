@@ -47,6 +47,7 @@ pub fn of_asset(asset: &AssetName, sidecar: &Sidecar) -> Value {
         inputs,
         commit: _,
         files: _,
+        tree: _,
     } = content;
     let declared: Vec<Value> = explanation
         .iter()

@@ -6,7 +6,7 @@ use larder_core::project::publish::{Channel, ChannelConfig};
 
 use crate::installer::Installer;
 use crate::output::Output;
-use crate::release::Release;
+use crate::release::{PlatformRelease, Release};
 use crate::{
     aur, chocolatey, deb, docker, gomodule, homebrew, installer, npm, pypi, rpm, scoop, snap,
     winget,
@@ -44,6 +44,8 @@ pub enum Skip {
     Prerelease,
     /// No asset is for a platform that the channel knows.
     NoPlatform,
+    /// It is a tree (`keep: tree`), and channels have single programs.
+    Tree,
     /// The channel can't express the version; why.
     Version(String),
 }
@@ -123,6 +125,10 @@ pub fn skip(release: &Release, config: &ChannelConfig) -> Option<Skip> {
         .any(|platform| (facts.takes)(&platform.platform()))
     {
         return Some(Skip::NoPlatform);
+    }
+    let is_tree = |platform: &PlatformRelease| platform.sidecar.content.tree.is_some();
+    if release.platforms.iter().any(is_tree) {
+        return Some(Skip::Tree);
     }
     (facts.version)(&release.version).err().map(Skip::Version)
 }

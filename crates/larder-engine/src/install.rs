@@ -14,6 +14,7 @@ use crate::ensure::ensure;
 use crate::events::{Events, Finished};
 use crate::inspect::why;
 pub use crate::install_served::Served;
+use crate::install_tree;
 use crate::plan::{Plan, Platforms, Selection, Targets};
 use crate::runner::Limits;
 use crate::trust;
@@ -115,7 +116,10 @@ pub fn from_project(ctx: &Arc<Context>, selection: &Selection, to: &Utf8Path) ->
     for (target, done) in &ensured.done {
         if goals.contains(&target) {
             let bin = ctx.bin(target);
-            let copied = copy(&done.artifact, |file| bin.file(file), to, &mut placed.files);
+            let artifact = &done.artifact;
+            let from = |file: &str| bin.path(artifact, file);
+            let links = ctx.settings.links;
+            let copied = copy(artifact, from, to, links, &mut placed.files);
             placed.errors.extend(copied.err());
         }
     }
@@ -304,7 +308,7 @@ impl OnHub {
             );
         }
         let mut files = Vec::new();
-        copy(&artifact, |file| dir.join(file), to, &mut files)?;
+        copy(&artifact, |file| dir.join(file), to, true, &mut files)?;
         let mut finished = Finished::new(
             Action::Ensure,
             target.clone(),
@@ -321,14 +325,20 @@ impl OnHub {
     }
 }
 
-/// Copies an artifact's executables into a folder, replacing each file by rename; adds each file to `placed`.
+/// Copies an artifact's executables into a folder, replacing each file by rename; adds each file to `placed`. A tree is
+/// kept whole beside them.
 fn copy(
     artifact: &Artifact,
     from: impl Fn(&str) -> Utf8PathBuf,
     to: &Utf8Path,
+    links: bool,
     placed: &mut Vec<Utf8PathBuf>,
 ) -> Result<()> {
     fs::create_dir_all(to)?;
+    if artifact.tree.is_some() {
+        placed.extend(install_tree::place(artifact, from, to, links)?);
+        return Ok(());
+    }
     for file in artifact.files.iter().filter(|file| file.mode == 0o755) {
         let from = from(file.name.as_str());
         placed.push(place_file(&from, to, file.name.as_str(), file.mode)?);

@@ -17,6 +17,7 @@ pub mod init;
 pub mod inspect;
 pub mod install;
 mod install_served;
+mod install_tree;
 pub mod installed;
 pub mod lock;
 pub mod lock_resolve;

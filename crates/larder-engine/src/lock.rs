@@ -105,6 +105,7 @@ impl ProjectLock {
             inputs,
             commit: _,
             files: _,
+            tree: _,
         } = artifact;
         self.lock()
             .lookup(name, version, platform, *origin, kind, inputs)

@@ -9,7 +9,7 @@ use larder_core::formats::{LockLine, PinKind};
 use larder_core::model::{
     Action, Digest, FileFormat, Origin, Outcome, SourceKind, Target, is_commit,
 };
-use larder_core::project::RenderedSource;
+use larder_core::project::{Keep, RenderedSource};
 use larder_core::staging::StagedDir;
 
 use crate::acquire::availability::Availability;
@@ -220,6 +220,7 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
     let staging = run.cache.staging()?;
     let folder = staging.path();
     let globs = globs_anywhere(&request);
+    let (keep, binaries) = (request.keep(origin)?, request.binaries());
     let arrival = Arrival {
         place: &body.place,
         read_as: ReadAs::File {
@@ -230,7 +231,10 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
         size: body.size,
         stated: &[],
         signature: None,
-        select: Select::Globs(&globs),
+        select: match keep {
+            Keep::Files => Select::Globs(&globs),
+            Keep::Tree => request.whole(&[], &binaries, target.platform),
+        },
         single: None,
         budget: Budget::from(subsystem.limits),
     };
@@ -241,6 +245,7 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
         emulated: request.emulated(origin)?,
         origin,
         inputs: inputs.digest,
+        keep,
     };
     let artifact = intake::artifact(&body.place, &arrived, &contents, folder)?;
     let url = lock::asset_url(&run.project, run.hub()?, tag, &asset);

@@ -123,7 +123,7 @@ fn verify(ctx: &Context, target: &Target) -> Result<Checked> {
         .iter()
         .take(subsystem.binaries_on(&target.platform).len())
     {
-        let file = bin.file(name.as_str());
+        let file = bin.program(&artifact, name.as_str());
         intake::platform_of(&file, target.platform, artifact.emulated)?;
     }
     let line = subsystem.rendered_verify(&target.platform)?;

@@ -2,11 +2,11 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use larder_core::archive::{
-    ArchiveKind, Budget, Compression, Extracted, ReadAs, Select, Unpacked, unpack,
+    ArchiveKind, Budget, Compression, Extracted, ReadAs, Select, Unpacked, WholeSelection, unpack,
 };
 use larder_core::cancel::Cancel;
 use larder_core::fs;
-use larder_core::model::{Digest, FileFormat, FileName, Platform};
+use larder_core::model::{ArtifactPath, Digest, FileFormat, FileName, Platform};
 
 use crate::{Scratch, write};
 
@@ -39,6 +39,11 @@ pub fn archive(bytes: &[u8], scratch: &Scratch<'_>) {
         names,
         platform: Platform::host(),
     };
+    let whole = Select::Whole(WholeSelection {
+        globs: &[],
+        names,
+        platform: Platform::host(),
+    });
     let exactly = ReadAs::Exactly;
     let mut mended = bytes.to_vec();
     mend(&mut mended);
@@ -54,6 +59,7 @@ pub fn archive(bytes: &[u8], scratch: &Scratch<'_>) {
         for (format, name, select) in [
             (FileFormat::Auto, "x", &Select::Source),
             (FileFormat::Auto, "x", &programs),
+            (FileFormat::Auto, "x", &whole),
             (format, name, &Select::Globs(&globs)),
         ] {
             unpacked(bytes, ReadAs::File { format, name }, select, scratch);
@@ -73,13 +79,16 @@ pub fn package(bytes: &[u8], scratch: &Scratch<'_>) {
     for bytes in [bytes, &mended] {
         for kind in kinds.into_iter().chain([ArchiveKind::Zip]) {
             let read_as = ReadAs::Exactly(kind);
-            let Some(extracted) = unpacked(bytes, read_as, &Select::Flat, scratch) else {
-                continue;
-            };
-            for file in extracted.files {
-                let is_stamp = file.name == larder_core::formats::stamp::FILE;
-                let is_name = file.name.parse::<FileName>().is_ok();
-                assert!(is_stamp || is_name, "{file:?} is not flat");
+            for select in [Select::Flat, Select::FlatTree] {
+                let extracted = unpacked(bytes, read_as, &select, scratch);
+                for file in extracted.map(|extracted| extracted.files).iter().flatten() {
+                    let is_stamp = file.name == larder_core::formats::stamp::FILE;
+                    let fits = match select {
+                        Select::Flat => file.name.parse::<FileName>().is_ok(),
+                        _ => file.name.parse::<ArtifactPath>().is_ok(),
+                    };
+                    assert!(is_stamp || fits, "{file:?} can't be in a package");
+                }
             }
         }
     }

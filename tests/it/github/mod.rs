@@ -174,6 +174,7 @@ impl Dist {
             origin: Origin::Build,
             inputs: Digest::of(format!("{inputs} {platform}").as_bytes()),
             commit: None,
+            tree: None,
             files: vec![ArtifactFile {
                 name: "arc".parse().expect("name"),
                 mode: 0o755,

@@ -57,6 +57,7 @@ fn package(
         origin: Origin::Build,
         inputs: Digest::of(inputs.as_bytes()),
         commit: None,
+        tree: None,
         files: vec![ArtifactFile {
             name: "tool".parse().unwrap(),
             mode: 0o755,

@@ -4,6 +4,7 @@ mod downloads;
 mod emulated;
 pub mod extract;
 mod kinds;
+pub mod tree;
 
 use std::io::Read;
 

@@ -81,6 +81,7 @@ fn fleet(count: usize, github: &FakeGitHub, labels: bool) -> TestEnv {
             origin,
             inputs,
             commit: None,
+            tree: None,
             files,
         };
         let sidecar = Sidecar::new(

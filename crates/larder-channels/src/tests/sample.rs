@@ -95,6 +95,7 @@ impl Sample {
             origin: Origin::Build,
             inputs: Digest::of(b"inputs"),
             commit: None,
+            tree: None,
             files,
         };
         let archive = Digest::of(asset.as_str().as_bytes());

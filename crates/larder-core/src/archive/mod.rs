@@ -28,7 +28,7 @@
 //!    ([`Kind::Integrity`](crate::Kind)). In that case too the reader is drained (within the
 //!    budget), so that the caller can prefer "the digest differs" as the reason.
 //!
-//! In a package that larder made ([`Select::Flat`]) nothing unusual is accepted.
+//! In a package that larder made ([`Select::Flat`], [`Select::FlatTree`]) nothing unusual is accepted.
 //!
 //! Files are not flushed to disk here, except in part and early ([`Destination::durable`]); the code
 //! that publishes them does that.
@@ -77,14 +77,15 @@ pub struct Packed {
     pub size: u64,
 }
 
-/// One regular file to pack.
+/// One file, or one link, to pack.
 #[derive(Clone, Copy, Debug)]
 pub struct PackEntry<'a> {
     /// Its path in the archive: one name, or several names separated by `/`.
     pub name: &'a str,
-    /// Permission bits.
+    /// Permission bits; those of a link do not matter.
     pub mode: u32,
-    /// Its size in bytes. If the content has another size when it is packed, that is an error.
+    /// Its size in bytes. If the content has another size when it is packed, that is an error. That of
+    /// a link does not matter.
     pub size: u64,
     /// Where the bytes are.
     pub content: Content<'a>,
@@ -99,6 +100,20 @@ pub enum Content<'a> {
     Known(&'a Utf8Path, Digest),
     /// In memory.
     Bytes(&'a [u8]),
+    /// Nowhere: it is a symbolic link to this target, which stays inside the archive.
+    Link(&'a str),
+}
+
+impl PackEntry<'_> {
+    /// A link.
+    pub fn link<'a>(name: &'a str, target: &'a str) -> PackEntry<'a> {
+        PackEntry {
+            name,
+            mode: 0o777,
+            size: 0,
+            content: Content::Link(target),
+        }
+    }
 }
 
 /// How a stream is compressed.
@@ -173,9 +188,40 @@ pub enum Select<'a> {
     /// Every regular file, under the path that it has in the archive. Only folders that contain
     /// files are made. Links are checked like everything else, but not made.
     All,
+    /// Every regular file, for an artifact that keeps the folder of the archive. The single folder at
+    /// the top is left out, if there is one. Links are not made, but returned, with the paths of the
+    /// binaries.
+    Whole(WholeSelection<'a>),
+    /// Every file of the package of a tree that larder made: the archive must have only regular files
+    /// and links that stay inside, under paths that
+    /// [`ArtifactPath`](crate::model::ArtifactPath) accepts. Links are not made, but returned.
+    FlatTree,
     /// As `All`, with the empty folders and the links that stay inside the archive, as an archive of
     /// source code needs them.
     Source,
+}
+
+/// The binaries of an archive whose folder is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct WholeSelection<'a> {
+    /// The paths in the archive of some of the binaries, as globs: each must match exactly one file,
+    /// or link to one.
+    pub globs: &'a [(String, FileName)],
+    /// The names of all binaries. One without a glob is found by its name, as in
+    /// [`Select::Programs`].
+    pub names: &'a [FileName],
+    /// The platform on which they must run.
+    pub platform: Platform,
+}
+
+/// What an archive whose folder is kept has besides files. Nothing of it is checked any further than
+/// an archive's paths are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnpackedTree {
+    /// The symbolic links: path and target.
+    pub links: Vec<(String, String)>,
+    /// The path of each binary, in the order in which they were selected; none for a package.
+    pub binaries: Vec<(FileName, String)>,
 }
 
 /// Limits for unpacking one archive.
@@ -273,6 +319,8 @@ pub struct Extracted {
     pub kind: ArchiveKind,
     /// The files, in the order of the archive.
     pub files: Vec<Unpacked>,
+    /// What else there is, if the folder of the archive is kept.
+    pub tree: Option<UnpackedTree>,
     /// What was unusual and skipped, in sentences for people.
     pub notes: Vec<String>,
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+use crate::model::{fold, is_ignorable};
 
 /// Longest path, in bytes.
 pub(super) const MAX_PATH: usize = 4096;
@@ -276,6 +276,14 @@ impl Tree {
         links
     }
 
+    /// The symbolic links, sorted: the path and the target of each.
+    pub(super) fn symbolic_links(&self) -> Vec<(String, String)> {
+        let links = self.links().into_iter().filter(|(_, _, hard)| !hard);
+        links
+            .map(|(path, target, _)| (path.to_owned(), target.to_owned()))
+            .collect()
+    }
+
     /// Follows a link, also through other links, to a path inside the archive, which need not exist.
     pub(super) fn resolve(&self, path: &str) -> Result<Vec<String>, Reason> {
         let Some(Link { target, .. }) = self.links.get(&fold_path(path)) else {
@@ -370,34 +378,6 @@ pub(super) fn odd_link(path: &str, node: &Node) -> Option<Reason> {
 
 fn fold_path(path: &str) -> String {
     path.split('/').map(fold).collect::<Vec<_>>().join("/")
-}
-
-/// Removes the differences that some file systems ignore: case and Unicode form. Two names that are
-/// equal after folding can be the same name on such a file system.
-fn fold(part: &str) -> std::borrow::Cow<'_, str> {
-    if part.is_ascii() {
-        return if part.bytes().any(|b| b.is_ascii_uppercase()) {
-            part.to_ascii_lowercase().into()
-        } else {
-            part.into()
-        };
-    }
-    let plain = DecomposingNormalizerBorrowed::new_nfd().normalize(part);
-    let folded: String = plain
-        .chars()
-        .filter(|c| !is_ignorable(*c))
-        .collect::<String>()
-        .to_uppercase()
-        .to_lowercase();
-    ComposingNormalizerBorrowed::new_nfc()
-        .normalize(&folded)
-        .into_owned()
-        .into()
-}
-
-/// Format characters that HFS+ ignores in names.
-fn is_ignorable(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A name for messages: escaped, and shortened if it is long.

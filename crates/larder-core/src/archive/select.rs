@@ -1,16 +1,19 @@
 //! Which files of an archive are selected, and under which names they are extracted.
 
+mod similar;
+pub(super) mod whole;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use globset::{GlobBuilder, GlobMatcher};
 
+use self::similar::SimilarNames;
 use super::names::{Tree, escape_name};
-use super::{Select, Unpacked, is_flat_name, refused};
+use super::{Select, Unpacked, WholeSelection, is_flat_name, refused};
 use crate::error::{Error, Result};
 use crate::executable::{self, Executable};
-use crate::model::{FileName, Platform};
-use crate::suggestions;
+use crate::model::{ArtifactPath, FileName, Platform};
 
 /// Most files that are extracted as candidates for one program, and most files that an error lists.
 const CANDIDATES: usize = 8;
@@ -19,8 +22,10 @@ pub(super) const CANDIDATE: &str = ".candidate-";
 
 pub(super) enum Chooser<'a> {
     Flat,
+    FlatTree,
     All,
     Source,
+    Whole(WholeSelection<'a>),
     Globs {
         wanted: Vec<Wanted<'a>>,
         similar: SimilarNames,
@@ -62,7 +67,7 @@ pub(super) struct Wanted<'a> {
 }
 
 /// Compiles a glob of a recipe.
-fn matcher(text: &str) -> Result<GlobMatcher, globset::Error> {
+pub(in crate::archive) fn matcher(text: &str) -> Result<GlobMatcher, globset::Error> {
     let glob = GlobBuilder::new(text)
         .literal_separator(true)
         .backslash_escape(false)
@@ -89,6 +94,8 @@ impl<'a> Chooser<'a> {
     pub(super) fn new(select: &Select<'a>, followed: &Followed) -> Result<Self> {
         let (globs, programs, platform) = match *select {
             Select::Flat => return Ok(Self::Flat),
+            Select::FlatTree => return Ok(Self::FlatTree),
+            Select::Whole(selection) => return Ok(Self::Whole(selection)),
             Select::All => return Ok(Self::All),
             Select::Source => return Ok(Self::Source),
             Select::Globs(globs) => (globs, &[][..], None),
@@ -127,21 +134,30 @@ impl<'a> Chooser<'a> {
                 followed: followed.get(&wanted.len()).cloned(),
             });
         }
-        let stems = wanted.iter().map(|w| w.name.as_str().to_owned()).collect();
+        let stems: Vec<String> = wanted.iter().map(|w| w.name.as_str().to_owned()).collect();
         Ok(Self::Globs {
             wanted,
-            similar: SimilarNames {
-                stems,
-                best: Vec::new(),
-                count: 0,
-            },
+            similar: SimilarNames::new(stems),
             extracted: HashMap::new(),
         })
     }
 
     /// Whether only larder's own packages are expected, in which nothing may be unusual.
     pub(super) fn is_strict(&self) -> bool {
-        matches!(self, Self::Flat)
+        matches!(self, Self::Flat | Self::FlatTree)
+    }
+
+    /// Whether the folder of the archive is kept, with its links.
+    pub(super) fn whole(&self) -> Option<WholeSelection<'a>> {
+        match self {
+            Self::Whole(selection) => Some(*selection),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the package of a tree.
+    pub(super) fn is_tree(&self) -> bool {
+        matches!(self, Self::FlatTree)
     }
 
     /// Whether everything is selected, so that two files must not have one name on any system.
@@ -163,7 +179,8 @@ impl<'a> Chooser<'a> {
     pub(super) fn file(&mut self, path: &str) -> Result<Vec<String>> {
         match self {
             Self::Flat => flat(path).map(|name| vec![name]),
-            Self::All | Self::Source => Ok(vec![path.to_owned()]),
+            Self::FlatTree => flat_path(path).map(|path| vec![path]),
+            Self::All | Self::Source | Self::Whole(_) => Ok(vec![path.to_owned()]),
             Self::Globs {
                 wanted,
                 similar,
@@ -208,7 +225,7 @@ impl<'a> Chooser<'a> {
     /// The name under which an earlier file of the same path was extracted, if it was.
     pub(super) fn extracted_as<'p>(&'p self, path: &'p str) -> Option<&'p str> {
         match self {
-            Self::Flat | Self::All | Self::Source => Some(path),
+            Self::Flat | Self::FlatTree | Self::All | Self::Source | Self::Whole(_) => Some(path),
             Self::Globs { extracted, .. } => extracted.get(path)?.first().map(String::as_str),
         }
     }
@@ -229,7 +246,7 @@ impl<'a> Chooser<'a> {
     /// Called for each folder of the archive.
     pub(super) fn folder(&self, path: &str) -> Result<()> {
         match self {
-            Self::Flat if !path.is_empty() => Err(refused(format!(
+            Self::Flat | Self::FlatTree if !path.is_empty() => Err(refused(format!(
                 "`{path}` is a folder, but a package has no folders"
             ))),
             _ => Ok(()),
@@ -237,12 +254,14 @@ impl<'a> Chooser<'a> {
     }
 
     /// Called for each link of the archive.
-    pub(super) fn link(&mut self, path: &str) -> Result<()> {
+    pub(super) fn link(&mut self, path: &str, is_hard: bool) -> Result<()> {
         match self {
+            Self::FlatTree if !is_hard => flat_path(path).map(drop),
+            Self::FlatTree => Err(refused(format!("`{path}` is a hard link"))),
             Self::Flat => Err(refused(format!(
                 "`{path}` is a link, but a package contains only regular files"
             ))),
-            Self::All | Self::Source => Ok(()),
+            Self::All | Self::Source | Self::Whole(_) => Ok(()),
             Self::Globs { wanted, .. } => {
                 for want in wanted
                     .iter_mut()
@@ -426,26 +445,7 @@ impl Wanted<'_> {
             Some(_) => format!("the archive has no file named `{name}`"),
             None => format!("`{pattern}` matches no file of the archive"),
         });
-        match similar.best.as_slice() {
-            [] => error.hint("the archive contains no files"),
-            best => error.hint(format!(
-                "{} {}: {}",
-                if similar.count > best.len() {
-                    "the most similar of the archive's"
-                } else {
-                    "the archive's"
-                },
-                if similar.count == 1 {
-                    "1 file".to_owned()
-                } else {
-                    format!("{} files", similar.count)
-                },
-                best.iter()
-                    .map(|(_, path)| format!("`{path}`"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )),
-        }
+        similar.hint(error)
     }
 }
 
@@ -458,26 +458,11 @@ fn flat(path: &str) -> Result<String> {
     )))
 }
 
-/// The files whose names are most similar to the selected names. Errors list them.
-pub(super) struct SimilarNames {
-    stems: Vec<String>,
-    best: Vec<(f64, String)>,
-    count: usize,
-}
-
-impl SimilarNames {
-    fn consider(&mut self, path: &str) {
-        self.count += 1;
-        let base = path.rsplit('/').next().unwrap_or(path);
-        let score = self
-            .stems
-            .iter()
-            .map(|stem| suggestions::similarity(stem, base))
-            .fold(0.0, f64::max);
-        let place = self.best.partition_point(|(s, _)| *s >= score);
-        if place < CANDIDATES {
-            self.best.insert(place, (score, path.to_owned()));
-            self.best.truncate(CANDIDATES);
-        }
+fn flat_path(path: &str) -> Result<String> {
+    if path == ".version" || path.parse::<ArtifactPath>().is_ok() {
+        return Ok(path.to_owned());
     }
+    Err(refused(format!(
+        "`{path}` is not a path that a file of a package can have"
+    )))
 }

@@ -28,6 +28,7 @@ mod odd;
 mod odd_zip;
 mod source;
 mod tar_maker;
+mod whole;
 mod zip_maker;
 
 const FORMATS: [(PackageFormat, ArchiveKind); 3] = [
@@ -248,7 +249,9 @@ fn packing_then_unpacking_returns_the_same_files() {
             let expected: Vec<_> = [&entries[1], &entries[2], &entries[0]]
                 .map(|e| match e.content {
                     Content::Bytes(b) => (e.name, e.mode, e.size, Digest::of(b)),
-                    Content::File(_) | Content::Known(..) => unreachable!(),
+                    Content::File(_) | Content::Known(..) | Content::Link(_) => {
+                        unreachable!()
+                    }
                 })
                 .to_vec();
             assert_eq!(seen, expected, "{format:?} {size}");

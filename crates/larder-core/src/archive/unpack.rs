@@ -75,7 +75,7 @@ pub fn unpack<'d>(
         }
     };
     let followed = match finish(kind, unpacker)? {
-        Reading::Done(files, notes) => return Ok(Extracted { kind, files, notes }),
+        Reading::Done(read) => return Ok(read.of(kind)),
         Reading::Again(followed) => followed,
     };
 
@@ -99,7 +99,7 @@ pub fn unpack<'d>(
         &mut unpacker,
     )?;
     match finish(kind, unpacker)? {
-        Reading::Done(files, notes) => Ok(Extracted { kind, files, notes }),
+        Reading::Done(read) => Ok(read.of(kind)),
         Reading::Again(_) => Err(Error::failed("the links of the archive can't be followed")),
     }
 }

@@ -1,6 +1,7 @@
 //! Handles the entries of an archive: checks them against each other, and writes the selected ones.
 
 mod content;
+mod copies;
 
 use std::fs::File;
 
@@ -8,12 +9,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::names::{CLASH, Cleaned, Node, Placed, Tree, escape_name, odd_link};
 use super::pipe::Pipe;
+use super::select::whole;
 use super::select::{CANDIDATE, Chooser, Chosen, Followed};
 use super::sparse::Body;
-use super::{Budget, Destination, Select, Unpacked, links, refused};
+use super::{
+    ArchiveKind, Budget, Destination, Extracted, Select, Unpacked, UnpackedTree, links, refused,
+};
 use crate::error::{Error, Result};
 use crate::executable;
-use crate::fs::{self, IoContext};
+use crate::fs;
 use crate::model::{FileName, Hasher};
 use content::{Content, Extras, Finished, LEAST_COPIED};
 
@@ -38,16 +42,38 @@ pub(super) struct Unpacker<'a> {
     output: Output<'a>,
     entries: u64,
     limit: u64,
+    most_bytes: u64,
     notes: Vec<String>,
     more_notes: usize,
 }
 
 /// What reading an archive led to.
 pub(super) enum Reading {
-    /// The files are extracted; the notes say what was skipped.
-    Done(Vec<Unpacked>, Vec<String>),
+    /// The files are extracted.
+    Done(Read),
     /// The archive must be read once more, with these files selected.
     Again(Followed),
+}
+
+/// What was extracted; the notes say what was skipped.
+#[derive(Default)]
+pub(super) struct Read {
+    files: Vec<Unpacked>,
+    tree: Option<UnpackedTree>,
+    notes: Vec<String>,
+}
+
+impl Read {
+    /// The same, of an archive of this kind.
+    pub(super) fn of(self, kind: ArchiveKind) -> Extracted {
+        let Self { files, tree, notes } = self;
+        Extracted {
+            kind,
+            files,
+            tree,
+            notes,
+        }
+    }
 }
 
 impl<'a> Unpacker<'a> {
@@ -61,9 +87,16 @@ impl<'a> Unpacker<'a> {
         Ok(Self {
             chooser: Chooser::new(select, followed)?,
             tree: Tree::new(budget.entries),
-            output: Output::new(into, matches!(select, Select::Source | Select::All)),
+            output: Output::new(
+                into,
+                !matches!(
+                    select,
+                    Select::Globs(_) | Select::Programs { .. } | Select::Flat
+                ),
+            ),
             entries: 0,
             limit: budget.entries,
+            most_bytes: budget.unpacked,
             notes: Vec::new(),
             more_notes: 0,
         })
@@ -174,7 +207,7 @@ impl<'a> Unpacker<'a> {
         }
         match node {
             Node::Symlink(_) | Node::Hardlink(_) => {
-                self.chooser.link(path)?;
+                self.chooser.link(path, matches!(node, Node::Hardlink(_)))?;
                 match odd_link(path, node) {
                     Some(why) => self.note(path, &why),
                     None => Ok(()),
@@ -211,7 +244,11 @@ impl<'a> Unpacker<'a> {
 
     /// Keeps the only file, whatever is selected.
     pub(super) fn finish_single(self) -> Reading {
-        Reading::Done(self.output.keep(), self.notes)
+        Reading::Done(Read {
+            files: self.output.keep(),
+            tree: None,
+            notes: self.notes,
+        })
     }
 
     /// Keeps the chosen files and removes the other candidates.
@@ -222,10 +259,31 @@ impl<'a> Unpacker<'a> {
             tree,
             entries: _,
             limit: _,
+            most_bytes,
             mut notes,
             more_notes,
         } = self;
         let is_source = chooser.takes_folders_and_links();
+        let mut kept = None;
+        let mut skipped = |path: &str, why: &str| {
+            notes.push(format!("`{}`: {why}", escape_name(path.as_bytes())));
+        };
+        if let Some(selection) = chooser.whole() {
+            output.copy_all(&tree, most_bytes, &mut skipped)?;
+            let files = &mut output.files;
+            kept = Some(whole::keep(
+                &selection,
+                &tree,
+                files,
+                output.into,
+                &mut skipped,
+            )?);
+        } else if chooser.is_tree() {
+            kept = Some(UnpackedTree {
+                links: tree.symbolic_links(),
+                binaries: Vec::new(),
+            });
+        }
         let renames = match chooser.finish(&tree, &output.files)? {
             Chosen::Renames(renames) => renames,
             // Dropping the output removes what is extracted so far.
@@ -236,14 +294,16 @@ impl<'a> Unpacker<'a> {
         }
         output.drop_candidates()?;
         if is_source {
-            links::make(&tree, output.into, |path, why| {
-                notes.push(format!("`{}`: {why}", escape_name(path.as_bytes())));
-            })?;
+            links::make(&tree, output.into, skipped)?;
         }
         if more_notes > 0 {
             notes.push(format!("{more_notes} more entries were skipped"));
         }
-        Ok(Reading::Done(output.keep(), notes))
+        Ok(Reading::Done(Read {
+            files: output.keep(),
+            tree: kept,
+            notes,
+        }))
     }
 }
 
@@ -301,23 +361,6 @@ impl<'a> Output<'a> {
         let mut content = Content::new(path, file, self.extras(body.size()));
         body.read(pipe, &mut |piece| content.take(piece))?;
         self.finish_file(name, meta, content)
-    }
-
-    /// Makes another file that equals an extracted one.
-    fn copy(&mut self, from: &str, name: &str) -> Result<()> {
-        let Some(original) = self.files.iter().find(|file| file.name == from).cloned() else {
-            return Err(Error::failed(format!("`{from}` was not extracted")));
-        };
-        let (path, mut file) = self.create(name)?;
-        fs::copy_content(&mut fs::open(&original.path)?, &mut file).at("write", &path)?;
-        drop(file);
-        fs::set_mode(&path, original.mode)?;
-        self.files.push(Unpacked {
-            name: name.to_owned(),
-            path,
-            ..original
-        });
-        Ok(())
     }
 
     /// Writes the rest of the pipe to a file.
@@ -412,7 +455,8 @@ impl Drop for Output<'_> {
         }
         if self.owns_all {
             for name in fs::list(self.into).unwrap_or_default() {
-                let _ = fs::remove_dir_all(self.into.join(name));
+                let path = self.into.join(name);
+                let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
             }
         }
     }

@@ -67,6 +67,7 @@ fn artifact() -> impl Strategy<Value = Artifact> {
                 },
                 inputs,
                 commit,
+                tree: None,
                 files: files
                     .into_iter()
                     .map(|(name, (is_program, size, sha256))| ArtifactFile {

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::model::{Artifact, Digest};
 
-/// The schema number that this larder writes and reads.
+/// The schema number of the sidecar of an artifact without folders.
 pub const SCHEMA: u32 = 1;
+/// The schema number of the sidecar of a tree, which a larder of before does not know. Both are read.
+pub const TREE_SCHEMA: u32 = 2;
 
 /// The authoritative description of an asset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,8 +89,13 @@ impl Sidecar {
         observed: Observed,
         explanation: Vec<(String, String)>,
     ) -> Self {
+        let schema = if content.tree.is_some() {
+            TREE_SCHEMA
+        } else {
+            SCHEMA
+        };
         Self {
-            schema: SCHEMA,
+            schema,
             artifact: content.digest(),
             content,
             sha256,
@@ -109,10 +116,10 @@ impl Sidecar {
         let value: serde_json::Value =
             serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
         match value.get("schema").and_then(serde_json::Value::as_u64) {
-            Some(n) if n == u64::from(SCHEMA) => {}
-            Some(n) if n > u64::from(SCHEMA) => {
+            Some(n) if n == u64::from(SCHEMA) || n == u64::from(TREE_SCHEMA) => {}
+            Some(n) if n > u64::from(TREE_SCHEMA) => {
                 return Err(Error::failed(format!(
-                    "the sidecar {place} has schema {n}, but this larder reads schema {SCHEMA}"
+                    "the sidecar {place} has schema {n}, but this larder reads schema {TREE_SCHEMA}"
                 ))
                 .hint("update larder"));
             }
@@ -120,6 +127,9 @@ impl Sidecar {
         }
         let sidecar: Self = serde_json::from_value(value).map_err(|e| damaged(e.to_string()))?;
         sidecar.content.check().map_err(damaged)?;
+        if (sidecar.schema == TREE_SCHEMA) != sidecar.content.tree.is_some() {
+            return Err(damaged("its schema number does not fit its content".into()));
+        }
         sidecar.observed.check().map_err(damaged)?;
         if sidecar.content.digest() != sidecar.artifact {
             return Err(damaged(

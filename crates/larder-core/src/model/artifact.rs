@@ -1,10 +1,15 @@
 //! An artifact: the files of one subsystem in one version for one platform.
 
+pub(super) mod path;
+pub(super) mod tree;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, FileName, Hasher, Name, Origin, Platform, Version, is_commit};
+use super::{
+    ArtifactPath, Digest, FileName, Hasher, Name, Origin, Platform, Tree, Version, is_commit,
+};
 
 /// One subsystem on one platform: the unit that is planned, acquired and installed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,8 +41,8 @@ impl fmt::Display for Target {
 /// One file of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactFile {
-    /// Its name. An artifact has no folders.
-    pub name: FileName,
+    /// Its name; in a tree, its path. Other artifacts have no folders.
+    pub name: ArtifactPath,
     /// The permission bits: 0o755 for binaries and scripts, 0o644 for other files. In JSON they are
     /// the text `"0755"` or `"0644"`.
     #[serde(with = "mode_text")]
@@ -68,31 +73,47 @@ pub struct Artifact {
     /// The commit that a git source was built from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
-    /// Its files: the binaries in the recipe's order, then the included files.
+    /// Its files: the binaries in the recipe's order, then the others: the included files in the
+    /// recipe's order or, in a tree, all others sorted by their paths.
     pub files: Vec<ArtifactFile>,
+    /// What it has besides files, if it keeps the folder of its archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<Tree>,
 }
 
 impl Artifact {
-    /// The artifact's digest; see [`artifact_digest`].
+    /// The artifact's digest; see [`artifact_digest`] and [`Tree::digest`].
     pub fn digest(&self) -> Digest {
-        artifact_digest(&self.files)
+        match &self.tree {
+            Some(tree) => tree.digest(&self.files),
+            None => artifact_digest(&self.files),
+        }
+    }
+
+    /// The names by which its programs are called: those of the files with execute permission or, in
+    /// a tree, those of the binaries.
+    pub fn programs(&self) -> impl Iterator<Item = &str> {
+        let binaries = self.tree.iter().flat_map(|tree| &tree.binaries);
+        let is_program = |file: &&ArtifactFile| self.tree.is_none() && file.mode == 0o755;
+        let files = self.files.iter().filter(is_program);
+        binaries
+            .map(|binary| binary.name.as_str())
+            .chain(files.map(|file| file.name.as_str()))
     }
 
     /// Checks what holds for every artifact, whatever its recipe: it has at least one file, no two
-    /// files have the same name, modes are 0755 or 0644, the commit is a full commit id, and an
-    /// emulated platform is another one of the same system. The error says which of these does not
-    /// hold.
+    /// files have the same name, modes are 0755 or 0644, the commit is a full commit id, an emulated
+    /// platform is another one of the same system, and files are in no folder, unless it is a tree,
+    /// which holds together. The error says which of these does not hold.
     pub fn check(&self) -> Result<(), String> {
         if self.files.is_empty() {
             return Err("it has no files".into());
         }
-        for (number, file) in self.files.iter().enumerate() {
-            if self.files[..number]
-                .iter()
-                .any(|other| other.name == file.name)
-            {
-                return Err(format!("it has two files called `{}`", file.name));
-            }
+        match &self.tree {
+            Some(tree) => tree.check(&self.files)?,
+            None => check_names(&self.files)?,
+        }
+        for file in &self.files {
             if !matches!(file.mode, 0o755 | 0o644) {
                 return Err(format!(
                     "`{}` has mode {:04o}, and only 0755 and 0644 are allowed",
@@ -117,7 +138,20 @@ impl Artifact {
     }
 }
 
-/// Computes the digest of an artifact's files, which does not depend on any archive. It is the
+/// Checks the names of an artifact without folders.
+fn check_names(files: &[ArtifactFile]) -> Result<(), String> {
+    for (number, file) in files.iter().enumerate() {
+        if files[..number].iter().any(|other| other.name == file.name) {
+            return Err(format!("it has two files called `{}`", file.name));
+        }
+        if let Err(invalid) = file.name.as_str().parse::<FileName>() {
+            return Err(invalid.message);
+        }
+    }
+    Ok(())
+}
+
+/// Computes the digest of the files of an artifact without folders, which does not depend on any archive. It is the
 /// sha256 of the field `larder-artifact-v1` and then, for each file in the order of the names, the
 /// fields name, mode (decimal text) and sha256 (raw bytes). Each field has its length before it.
 pub fn artifact_digest(files: &[ArtifactFile]) -> Digest {

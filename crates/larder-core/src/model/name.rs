@@ -1,7 +1,6 @@
 //! Names, versions, tags and file names. They become part of paths, urls and command lines, so
 //! every one is checked here when it is parsed.
 
-use std::fmt;
 use std::str::FromStr;
 
 use super::{Digest, Invalid, Platform};
@@ -71,8 +70,8 @@ macro_rules! text_type {
                 &self.0
             }
         }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(&self.0)
             }
         }
@@ -103,6 +102,8 @@ macro_rules! text_type {
         }
     };
 }
+
+pub(super) use text_type;
 
 text_type! {
     /// The name of a subsystem: lower-case letters, digits, `-`, `_` and `.`. It starts with a

@@ -23,7 +23,7 @@ use std::ops::Deref;
 use larder_core::error::{Error, Result};
 use larder_core::formats::{Pin, PinKind};
 use larder_core::model::{Artifact, Digest, FileName, Origin, Proof, SourceKind};
-use larder_core::project::{Checksum, Emulated, Original, OriginalTrust};
+use larder_core::project::{Checksum, Emulated, Keep, Original, OriginalTrust};
 
 use super::request::Request;
 use crate::cache::Entry;
@@ -203,8 +203,24 @@ pub fn check_claim(request: &Request<'_>, artifact: &Artifact) -> Result<()> {
             request.target.platform
         ));
     }
-    let names = subsystem.file_names(&request.target.platform);
-    let found: Vec<&str> = artifact.files.iter().map(|f| f.name.as_str()).collect();
+    let is_tree = request.keep(artifact.origin)? == Keep::Tree;
+    if artifact.tree.is_some() != is_tree {
+        return wrong(if is_tree {
+            "it has no folders, and the recipe keeps the folder of the archive".into()
+        } else {
+            "it has folders, and the recipe keeps none".into()
+        });
+    }
+    // In a tree, only the binaries are declared. That each leads to a program holds for every tree.
+    let names = if is_tree {
+        request.binaries()
+    } else {
+        subsystem.file_names(&request.target.platform)
+    };
+    let found: Vec<&str> = match &artifact.tree {
+        Some(tree) => tree.binaries.iter().map(|b| b.name.as_str()).collect(),
+        None => artifact.files.iter().map(|f| f.name.as_str()).collect(),
+    };
     let expected: Vec<&str> = names.iter().map(FileName::as_str).collect();
     if found != expected {
         return wrong(format!(
@@ -212,6 +228,9 @@ pub fn check_claim(request: &Request<'_>, artifact: &Artifact) -> Result<()> {
             found.join(", "),
             expected.join(", ")
         ));
+    }
+    if is_tree {
+        return Ok(());
     }
     for (number, file) in artifact.files.iter().enumerate() {
         let mode = if number < subsystem.binaries_on(&request.target.platform).len() {

@@ -13,19 +13,24 @@
 //! This module does not know which source the bytes come from, nor what happens to the artifact
 //! afterwards.
 
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::io::Read;
 
 use camino::Utf8Path;
 
 use larder_core::archive::{
-    self, ArchiveKind, Budget, Destination, Extracted, ReadAs, Select, Unpacked,
+    self, ArchiveKind, Budget, Destination, Extracted, ReadAs, Select, Unpacked, UnpackedTree,
 };
 use larder_core::error::{Error, Kind, Result};
 use larder_core::executable;
 use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext};
-use larder_core::model::{Artifact, ArtifactFile, Digest, FileName, Name, Origin, Platform};
-use larder_core::project::Subsystem;
+use larder_core::model::{
+    Artifact, ArtifactFile, Digest, FileName, Invalid, Name, Origin, Platform, Tree, TreeBinary,
+    TreeLink,
+};
+use larder_core::project::{Keep, Subsystem};
 use larder_remote::http::{page, read_error};
 use larder_remote::origin::{Checks, SignedBy, Stated};
 
@@ -77,6 +82,8 @@ pub struct Arrived {
     pub kind: ArchiveKind,
     /// The files that were unpacked into the folder.
     pub files: Vec<Unpacked>,
+    /// What else there is, if the folder of the archive is kept.
+    pub tree: Option<UnpackedTree>,
 }
 
 /// What an archive should hold.
@@ -98,7 +105,18 @@ pub enum Contents<'a> {
         origin: Origin,
         /// The key of the artifact that they make up.
         inputs: Digest,
+        /// What of the archive becomes part of the artifact.
+        keep: Keep,
     },
+}
+
+/// What to unpack from a package that larder made.
+pub fn packaged(is_tree: bool) -> Select<'static> {
+    if is_tree {
+        Select::FlatTree
+    } else {
+        Select::Flat
+    }
 }
 
 /// How many bytes are read at most after a failed unpacking, to hash the rest of the file.
@@ -164,8 +182,12 @@ pub fn receive<'d>(
             error
         }
     })?;
-    let Extracted { kind, files, notes } =
-        unpacked.map_err(|error| error.context(format!("{place} can't be taken in")))?;
+    let Extracted {
+        kind,
+        files,
+        tree,
+        notes,
+    } = unpacked.map_err(|error| error.context(format!("{place} can't be taken in")))?;
     for note in notes {
         let text = format!("{place}: skipped {note}");
         events.note(Some(target), Level::Detail, text);
@@ -175,6 +197,7 @@ pub fn receive<'d>(
         size,
         kind,
         files,
+        tree,
     })
 }
 
@@ -212,22 +235,31 @@ pub fn artifact(
             emulated,
             origin,
             inputs,
-        } => Artifact {
-            name: subsystem.name.clone(),
-            version: subsystem.version.clone(),
-            platform: *platform,
-            emulated: *emulated,
-            origin: *origin,
-            inputs: *inputs,
-            commit: None,
-            files: named_files(place, arrived, subsystem, platform)?,
-        },
+            keep,
+        } => {
+            let (files, tree) = match keep {
+                Keep::Files => (named_files(place, arrived, subsystem, platform)?, None),
+                Keep::Tree => whole_tree(place, arrived)?,
+            };
+            Artifact {
+                name: subsystem.name.clone(),
+                version: subsystem.version.clone(),
+                platform: *platform,
+                emulated: *emulated,
+                origin: *origin,
+                inputs: *inputs,
+                commit: None,
+                files,
+                tree,
+            }
+        }
     };
     compare(place, arrived, &artifact)?;
     let mut is_emulated = false;
+    let programs = programs(&artifact);
     for file in &artifact.files {
         let path = folder.join(&file.name);
-        if file.mode == 0o755 {
+        if programs.contains(file.name.as_str()) {
             if file.size == 0 {
                 return Err(Error::failed(format!(
                     "{place} has an empty `{}`",
@@ -269,12 +301,24 @@ pub fn platform_of(
 }
 
 /// Gives files that arrived further names: each name with the file that it is another name of. They
-/// are files of their own with the same bytes.
+/// are files of their own with the same bytes; in a tree they lead to the same file. `binaries` is
+/// the order of all names.
 pub fn make_links(
     links: &[(FileName, FileName)],
+    binaries: &[FileName],
     arrived: &mut Arrived,
     folder: &Utf8Path,
 ) -> Result<()> {
+    if let Some(tree) = &mut arrived.tree {
+        for (name, of) in links {
+            let path = tree.binaries.iter().find(|(known, _)| known == of);
+            tree.binaries
+                .extend(path.map(|(_, path)| (name.clone(), path.clone())));
+        }
+        let place = |name: &FileName| binaries.iter().position(|other| other == name);
+        tree.binaries.sort_by_key(|(name, _)| place(name));
+        return Ok(());
+    }
     for (name, of) in links {
         // What is missing is reported when the artifact is made.
         let Some(file) = arrived.files.iter().find(|file| file.name == of.as_str()) else {
@@ -292,11 +336,82 @@ pub fn make_links(
     Ok(())
 }
 
-/// Removes all files of a folder, for a second attempt.
+/// Removes everything in a folder, for a second attempt.
 pub fn clear_folder(folder: &Utf8Path) -> Result<()> {
-    fs::list(folder)?
-        .into_iter()
-        .try_for_each(|name| fs::remove_file(folder.join(name)))
+    fs::list(folder)?.into_iter().try_for_each(|name| {
+        let path = folder.join(name);
+        let is_folder = fs::lstat(&path)?.is_some_and(|meta| meta.is_dir());
+        if is_folder {
+            fs::remove_dir_all(path)
+        } else {
+            fs::remove_file(path)
+        }
+    })
+}
+
+/// The paths of the files that are the artifact's programs. The other files of a tree may be for any
+/// platform.
+fn programs(artifact: &Artifact) -> HashSet<String> {
+    let Some(tree) = &artifact.tree else {
+        let programs = artifact.programs().map(str::to_owned);
+        return programs.collect();
+    };
+    let follow = tree.follow();
+    let binaries = tree.binaries.iter();
+    binaries
+        .filter_map(|binary| follow.resolve(binary.path.as_str()))
+        .collect()
+}
+
+/// All files of an archive whose folder is kept, in an artifact's order, and what else there is.
+fn whole_tree(place: &str, arrived: &Arrived) -> Result<(Vec<ArtifactFile>, Option<Tree>)> {
+    let Some(UnpackedTree { links, binaries }) = &arrived.tree else {
+        return Err(Error::failed(format!(
+            "{place} is a single file, so there is no folder to keep"
+        ))
+        .hint("`upstream: {keep: files}` takes the file"));
+    };
+    let wrong = |error: Invalid| {
+        Error::failed(format!("the folder in {place} can't be kept"))
+            .cause(error.message)
+            .hint("`upstream: {keep: files}` takes the binaries only")
+    };
+    let mut tree = Tree {
+        binaries: Vec::with_capacity(binaries.len()),
+        links: Vec::with_capacity(links.len()),
+    };
+    for (name, path) in binaries {
+        tree.binaries.push(TreeBinary {
+            name: name.clone(),
+            path: path.parse().map_err(wrong)?,
+        });
+    }
+    for (name, target) in links {
+        tree.links.push(TreeLink {
+            name: name.parse().map_err(wrong)?,
+            target: target.parse().map_err(wrong)?,
+        });
+    }
+    let follow = tree.follow();
+    let programs: HashSet<String> = tree
+        .binaries
+        .iter()
+        .filter_map(|binary| follow.resolve(binary.path.as_str()))
+        .collect();
+    let mut files = Vec::with_capacity(arrived.files.len());
+    for file in &arrived.files {
+        let is_program = programs.contains(&file.name);
+        files.push(ArtifactFile {
+            name: file.name.parse().map_err(wrong)?,
+            mode: if is_program { 0o755 } else { file.mode },
+            size: file.size,
+            sha256: file.sha256,
+        });
+    }
+    tree.links.sort_by(|a, b| a.name.cmp(&b.name));
+    tree.sort(&mut files);
+    tree.check(&files).map_err(|why| wrong(Invalid::new(why)))?;
+    Ok((files, Some(tree)))
 }
 
 /// The files that a recipe names, as they were unpacked; the binaries come first.
@@ -317,7 +432,7 @@ fn named_files(
             };
             let mode = if number < binaries { 0o755 } else { 0o644 };
             Ok(ArtifactFile {
-                name,
+                name: name.into(),
                 mode,
                 size: *size,
                 sha256: *sha256,
@@ -326,29 +441,36 @@ fn named_files(
         .collect()
 }
 
-/// Checks that every file of the artifact was unpacked with the stated size and digest, and that no
-/// other file than the stamp was unpacked.
+/// Checks that every file and link of the artifact was unpacked with the stated size and digest, or
+/// target, and that nothing else than the stamp was unpacked.
 fn compare(place: &str, arrived: &Arrived, artifact: &Artifact) -> Result<()> {
+    let found = arrived.files.iter().map(|file| (file.name.as_str(), file));
+    let mut found: HashMap<&str, &Unpacked> = found.collect();
+    let missing = |name: &dyn fmt::Display| {
+        Error::integrity(format!("{place} does not hold the {name} that is stated"))
+    };
+    let odd = |name: &str| Error::integrity(format!("{place} holds {name}, which is not stated"));
     for file in &artifact.files {
-        let same = |found: &Unpacked| {
-            (found.name.as_str(), found.sha256, found.size)
-                == (file.name.as_str(), file.sha256, file.size)
-        };
-        if !arrived.files.iter().any(same) {
-            return Err(Error::integrity(format!(
-                "{place} does not hold the {} that is stated",
-                file.name
-            )));
+        let same = |found: &Unpacked| (found.sha256, found.size) == (file.sha256, file.size);
+        if !found.remove(file.name.as_str()).is_some_and(same) {
+            return Err(missing(&file.name));
         }
     }
-    let stated = |name: &str| {
-        name == stamp::FILE || artifact.files.iter().any(|file| file.name.as_str() == name)
-    };
-    match arrived.files.iter().find(|found| !stated(&found.name)) {
-        Some(odd) => Err(Error::integrity(format!(
-            "{place} holds {}, which is not stated",
-            odd.name
-        ))),
+    found.remove(stamp::FILE);
+    if let Some(name) = found.into_keys().min() {
+        return Err(odd(name));
+    }
+    let links = arrived.tree.iter().flat_map(|tree| &tree.links);
+    let mut found: HashMap<&str, &str> = links
+        .map(|(name, target)| (name.as_str(), target.as_str()))
+        .collect();
+    for link in artifact.tree.iter().flat_map(|tree| &tree.links) {
+        if found.remove(link.name.as_str()) != Some(link.target.as_str()) {
+            return Err(missing(&link.name));
+        }
+    }
+    match found.into_keys().min() {
+        Some(name) => Err(odd(name)),
         None => Ok(()),
     }
 }

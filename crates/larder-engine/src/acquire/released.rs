@@ -6,7 +6,7 @@ use std::io::Read as _;
 
 use camino::Utf8Path;
 
-use larder_core::archive::{ArchiveKind, Budget, ReadAs, Select};
+use larder_core::archive::{ArchiveKind, Budget, ReadAs};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{
@@ -131,7 +131,7 @@ fn take_once(
         size: Some(sidecar.size),
         stated: &stated,
         signature: None,
-        select: Select::Flat,
+        select: intake::packaged(sidecar.content.tree.is_some()),
         single: None,
         budget: Budget::default(),
     };
@@ -175,6 +175,7 @@ mod tests {
                 origin: Origin::Build,
                 inputs: Digest::of(b"inputs"),
                 commit: None,
+                tree: None,
                 files: vec![ArtifactFile {
                     name: "tool".parse().unwrap(),
                     mode: 0o755,

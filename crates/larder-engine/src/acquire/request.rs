@@ -1,10 +1,11 @@
 //! The request for one target: what the sources are asked for.
 
+use larder_core::archive::{Select, WholeSelection};
 use larder_core::error::Result;
 use larder_core::formats::{Pin, PinKind};
 use larder_core::keys::Wanted;
-use larder_core::model::{Origin, Platform, SourceKind, Target, is_commit};
-use larder_core::project::{RenderedBuild, Subsystem};
+use larder_core::model::{FileName, Origin, Platform, SourceKind, Target, is_commit};
+use larder_core::project::{Keep, RenderedBuild, Subsystem};
 
 use super::intake::Transfer;
 use crate::context::Context;
@@ -68,6 +69,39 @@ impl<'a> Request<'a> {
     /// The folder in which the target is installed.
     pub fn bin(&self) -> Bin {
         self.run.bin(self.target)
+    }
+
+    /// The file names of the target's binaries.
+    pub fn binaries(&self) -> Vec<FileName> {
+        let mut names = self.subsystem.file_names(&self.target.platform);
+        names.truncate(self.subsystem.binaries_on(&self.target.platform).len());
+        names
+    }
+
+    /// Selects everything in an archive whose folder is kept; `globs` say which paths some of the
+    /// binaries have, which are programs for `platform`.
+    pub fn whole<'s>(
+        &self,
+        globs: &'s [(String, FileName)],
+        binaries: &'s [FileName],
+        platform: Platform,
+    ) -> Select<'s> {
+        Select::Whole(WholeSelection {
+            globs,
+            names: binaries,
+            platform,
+        })
+    }
+
+    /// What of an archive becomes part of an artifact of this origin.
+    pub fn keep(&self, origin: Origin) -> Result<Keep> {
+        Ok(match origin {
+            Origin::Original => self
+                .subsystem
+                .original(&self.target.platform)?
+                .map_or(Keep::Files, |original| original.keep),
+            Origin::Build => Keep::Files,
+        })
     }
 
     /// What the lock pins for the accepted inputs of one origin.

@@ -109,6 +109,7 @@ pub fn build(ctx: &Context, target: &Target, reason: &str, waits: &dyn Fn()) -> 
         inputs: inputs.digest,
         commit: made.observed.commit.clone(),
         files: made.files,
+        tree: None,
     };
     let entry = Entry {
         artifact,

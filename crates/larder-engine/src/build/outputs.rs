@@ -107,7 +107,7 @@ impl Work<'_> {
         fs::set_mode(&path, mode)?;
         let (sha256, size) = tree::hash_file(&path)?;
         Ok(ArtifactFile {
-            name: name.clone(),
+            name: name.clone().into(),
             mode,
             size,
             sha256,

@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use guard::Guard;
@@ -289,14 +290,21 @@ impl Cache {
         if !self.guard.may_write()? {
             return Ok(());
         }
-        for ArtifactFile {
-            name,
-            mode: _,
-            size: _,
-            sha256,
-        } in &entry.artifact.files
-        {
-            self.insert_file(&dir.join(name), copies, sha256)?;
+        let files = &entry.artifact.files;
+        let insert = |file: &ArtifactFile| {
+            let ArtifactFile {
+                name,
+                mode: _,
+                size: _,
+                sha256,
+            } = file;
+            self.insert_file(&dir.join(name), copies, sha256)
+        };
+        if entry.artifact.tree.is_some() {
+            // Many small files.
+            files.par_iter().try_for_each(insert)?;
+        } else {
+            files.iter().try_for_each(insert)?;
         }
         let path = self.entry_path(entry.artifact.origin, &entry.artifact.inputs);
         fs::create_own_dir_all(fs::parent(path.as_std_path()))?;

@@ -7,14 +7,16 @@
 use std::fs::File;
 use std::io::{Read, Seek as _, Write};
 use std::sync::mpsc::{channel, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use camino::Utf8Path;
+use rayon::prelude::*;
 
 use super::{Cache, Restored};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, EarlyFlush, IoContext};
-use larder_core::model::{Artifact, ArtifactFile, Digest, Hasher};
+use larder_core::model::{Artifact, ArtifactFile, Digest, Hasher, Tree};
 
 /// A piece of a file in memory. Together the pieces of one file fit into the cache of a core.
 const PIECE: usize = 256 << 10;
@@ -34,8 +36,11 @@ impl Cache {
         &self,
         artifact: &Artifact,
         into: &Utf8Path,
-        mut progress: impl FnMut(u64),
+        mut progress: impl FnMut(u64) + Send,
     ) -> Result<Restored> {
+        if let Some(tree) = &artifact.tree {
+            return self.restore_tree(artifact, tree, into, progress);
+        }
         let mut done = 0;
         for file in &artifact.files {
             let restored = self.restore_file(file, into, |bytes| progress(done + bytes))?;
@@ -45,6 +50,31 @@ impl Cache {
             done += file.size;
         }
         Ok(Restored::Whole)
+    }
+
+    /// The same for a tree: on all cores, as it has many small files. Its links are made when it is
+    /// installed.
+    fn restore_tree(
+        &self,
+        artifact: &Artifact,
+        tree: &Tree,
+        into: &Utf8Path,
+        progress: impl FnMut(u64) + Send,
+    ) -> Result<Restored> {
+        for folder in tree.folders(&artifact.files) {
+            fs::create_dir_all(into.join(folder))?;
+        }
+        let done = Mutex::new((0, progress));
+        let restored = artifact.files.par_iter().map(|file| {
+            let restored = self.restore_file(file, into, |_| ())?;
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.0 += file.size;
+            let bytes = done.0;
+            (done.1)(bytes);
+            Ok(restored)
+        });
+        let other = restored.find_any(|restored| !matches!(restored, Ok(Restored::Whole)));
+        other.unwrap_or(Ok(Restored::Whole))
     }
 
     fn restore_file(

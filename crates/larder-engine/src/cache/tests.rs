@@ -57,6 +57,7 @@ impl Kept {
             origin: Origin::Build,
             inputs: Digest::of(b"inputs"),
             commit: None,
+            tree: None,
             files: files.collect(),
         };
         let cache = Cache::new(&root.join("cache"), root.as_std_path(), None);
@@ -78,7 +79,7 @@ impl Kept {
         }
     }
 
-    fn restore_to(&self, into: &Utf8Path, progress: impl FnMut(u64)) -> Restored {
+    fn restore_to(&self, into: &Utf8Path, progress: impl FnMut(u64) + Send) -> Restored {
         fs::create_dir_all(into).unwrap();
         let restored = self.cache.restore(&self.artifact, into, progress).unwrap();
         if restored == Restored::Whole {

@@ -6,7 +6,10 @@
 //! .collection/binaries/<name>/manifest.json                a copy for the newest collected version
 //! .collection/metadata/collection-report.json              the results of the last run
 //! ```
+//!
+//! The folder of a tree has everything that the archive has, and a stamp `.version`, which lists its links and modes.
 
+mod check;
 mod report;
 
 use std::collections::BTreeMap;
@@ -18,15 +21,18 @@ use crate::acquire::request::Request;
 use crate::acquire::search::{self, End, Searched};
 use crate::acquire::sources::{self, Taken};
 use crate::context::Context;
+use crate::installed::tree::{self, Links};
 use crate::trust::{prove, yank};
 use larder_core::error::{Error, Result};
 use larder_core::file_lock::FileLock;
+use larder_core::formats::stamp;
 use larder_core::fs::{self, OwnFolder};
-use larder_core::keys::tree;
-use larder_core::model::{Artifact, Digest, Origin, Outcome, Platform, Tag, Target};
+use larder_core::model::{Artifact, Origin, Outcome, Platform, Tag, Target};
 use larder_core::project::{Coordinate, HubConfig, Project, Subsystem};
 use larder_core::staging::{self, StagedDir};
 
+use check::is_undamaged;
+pub use check::{stated, tree_difference, tree_in};
 pub use report::{choose, collect_all};
 
 /// How often a folder is replaced where another process replaces it too, on a file system without
@@ -159,7 +165,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
     if missing_only
         && let Some(item) = read(&base)?
             .and_then(|mut manifest| manifest.platforms.remove(&target.platform.to_string()))
-        && is_undamaged(&dir, &item)?
+        && is_undamaged(&target.name, &dir, &item)?
         // A manifest says what was collected; only the lock says what it should be.
         && !prove::contradicts_lock(&request, &base)?
     {
@@ -179,7 +185,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
     }
     for (artifact, entry) in sources::cache::entries(&request)? {
         let item = item_of(&artifact);
-        if is_undamaged(&dir, &item)? {
+        if is_undamaged(&target.name, &dir, &item)? {
             if let Some(line) = sources::cache::lock_line(&request, &entry) {
                 ctx.lock.record(&line)?;
             }
@@ -195,7 +201,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
     let staged = StagedDir::without_sweep(base.as_std_path(), &prefix)?;
     let entry = acquire(&request, staged.path())?.entry;
     let item = item_of(&entry.artifact);
-    if is_undamaged(&dir, &item)? {
+    if is_undamaged(&target.name, &dir, &item)? {
         return Ok(Collected {
             bytes: 0,
             item,
@@ -204,10 +210,16 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
         });
     }
     fs::set_mode(staged.path(), 0o755)?;
-    for file in &entry.artifact.files {
-        fs::sync_file(staged.path().join(&file.name))?;
+    let artifact = &entry.artifact;
+    if artifact.tree.is_some() {
+        tree::complete(staged.path(), artifact, Links::Archive)?;
+        let stamp = stamp::render(artifact);
+        fs::write_atomic(staged.path().join(stamp::FILE), stamp.as_bytes())?;
     }
-    fs::sync_dir(staged.path())?;
+    let name = staged.path().file_name().unwrap_or_default();
+    if let Some(staged) = folder.folder(name)? {
+        tree::flush(&staged, artifact)?;
+    }
     put(&staged, &folder, &target.platform.to_string())?;
     folder.sync()?;
     Ok(Collected {
@@ -290,51 +302,6 @@ fn item_of(artifact: &Artifact) -> Item {
         emulated: artifact.emulated,
         files,
     }
-}
-
-/// Whether all files of a manifest's entry exist and have the stated sizes and digests.
-fn is_undamaged(dir: &Utf8Path, item: &Item) -> Result<bool> {
-    let own = ItemFile {
-        filename: item.filename.clone(),
-        size: item.size,
-        sha256: item.sha256.clone(),
-    };
-    for ItemFile {
-        filename,
-        size,
-        sha256,
-    } in item.files.iter().chain([&own])
-    {
-        let path = dir.join(filename);
-        let same_size = fs::lstat(&path)?.is_some_and(|meta| meta.is_file() && meta.len() == *size);
-        if !same_size || tree::hash_file(&path)?.0.to_string() != *sha256 {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// The files that a version's manifest states for a platform: name, size and digest. `None` if it
-/// states none.
-pub fn stated(dir: &Utf8Path, platform: Platform) -> Result<Option<Vec<(String, u64, Digest)>>> {
-    let item = read(dir)?.and_then(|mut all| all.platforms.remove(&platform.to_string()));
-    let Some(item) = item else {
-        return Ok(None);
-    };
-    let own = ItemFile {
-        filename: item.filename,
-        size: item.size,
-        sha256: item.sha256,
-    };
-    let files = if item.files.is_empty() {
-        vec![own]
-    } else {
-        item.files
-    };
-    let parsed = files
-        .into_iter()
-        .map(|file| Some((file.filename, file.size, file.sha256.parse().ok()?)));
-    Ok(parsed.collect())
 }
 
 fn read(dir: &Utf8Path) -> Result<Option<Manifest>> {

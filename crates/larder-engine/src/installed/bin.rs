@@ -22,22 +22,29 @@
 //! the stamp is written last: see [`super::plain`]. From such plain files to links: the stamp is removed first and no set is
 //! current, so that no link leads anywhere until the switch. [`super::unfinished`] remembers what a killed process can't.
 //!
+//! A tree (an artifact with folders) has its files and links in the set's folder under their paths, and a link of each
+//! binary's name at the top: `.bin/nvim -> .v/current/nvim -> bin/nvim`. Without links see [`super::starters`].
+//!
 //! Where several sets are installed at once, they are flushed together: see [`super::commit`].
 //!
 //! Leftover files are removed only by a process that holds the target's file lock (see [`Bin::shared`]): without it, they
 //! may be another process's staging folder.
+
+mod rollback;
+mod trees;
 
 use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::open::{OpenSet, Staging, all_names, can_link, is_set};
+use super::tree::{self, Links};
 use super::unfinished::is_unfinished;
-use super::{Flushing, Watched, hide, obstacles, plain};
-use larder_core::error::{Error, Result};
+use super::{Flushing, Watched, hide, obstacles, plain, starters};
+use larder_core::error::Result;
 use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext, OwnFolder};
-use larder_core::keys::tree;
+use larder_core::keys::tree::hash_file;
 use larder_core::model::{Artifact, ArtifactFile, Name, Platform};
 
 /// The installed set of one target.
@@ -50,6 +57,8 @@ pub struct Bin {
     below: Utf8PathBuf,
     /// The folder from which files are read; see [`Bin::pinned`].
     dir: Utf8PathBuf,
+    /// The folder of the files of a tree and which links it has, if [`Bin::pinned`] chose it.
+    pinned: Option<(Utf8PathBuf, Links)>,
     /// Whether this process holds the file lock of the set.
     locked: bool,
     links: bool,
@@ -74,6 +83,7 @@ impl Bin {
             dir: subsystem_dir.join(&below),
             base: subsystem_dir.to_owned(),
             below,
+            pinned: None,
             locked: true,
             links: true,
         }
@@ -104,8 +114,16 @@ impl Bin {
             .current()
             .filter(|_| linked)
             .map_or_else(|| self.dir.clone(), |current| self.versions().join(current));
+        let pinned = if linked {
+            (dir.clone(), Links::All)
+        } else {
+            let stamped = self.stamped().ok().flatten();
+            let root = stamped.map_or_else(|| dir.clone(), |artifact| self.root(&artifact));
+            (root, Links::None)
+        };
         Self {
             dir,
+            pinned: Some(pinned),
             locked: false,
             ..self.clone()
         }
@@ -116,8 +134,9 @@ impl Bin {
         &self.dir
     }
 
-    /// Path of one of its files: in [`Self::dir`], or in the current set's folder for an included file.
-    pub fn file(&self, name: &str) -> Utf8PathBuf {
+    /// Path of a file of an artifact without folders: in [`Self::dir`], or in the current set's folder for an included
+    /// file.
+    pub(super) fn file(&self, name: &str) -> Utf8PathBuf {
         let visible = self.dir.join(name);
         if fs::lstat(&visible).is_ok_and(|meta| meta.is_some()) {
             visible
@@ -159,6 +178,18 @@ impl Bin {
         for path in [self.versions(), self.dir.join(stamp::FILE)] {
             watched.push(Watched::read(&path, true)?);
         }
+        if artifact.tree.is_some() {
+            let visible = if self.is_linked() {
+                artifact.programs().map(str::to_owned).collect()
+            } else {
+                tree::plain_names(artifact)
+            };
+            for name in visible {
+                watched.push(Watched::read(&self.dir.join(name), true)?);
+            }
+            tree::watch(&self.root(artifact), artifact, &mut watched)?;
+            return Ok(watched);
+        }
         for file in &artifact.files {
             watched.push(Watched::read(&self.file(file.name.as_str()), true)?);
         }
@@ -176,6 +207,9 @@ impl Bin {
             return Ok(Some(
                 ".v/current is not the link to an installed set".into(),
             ));
+        }
+        if artifact.tree.is_some() {
+            return self.tree_difference(artifact, contents);
         }
         for ArtifactFile {
             name,
@@ -203,7 +237,7 @@ impl Bin {
                     "{name} does not have the mode that its stamp says ({mode:04o})"
                 )));
             }
-            if contents && tree::hash_file(&path)?.0 != *sha256 {
+            if contents && hash_file(&path)?.0 != *sha256 {
                 return Ok(Some(format!(
                     "{name} is not the file that its stamp names (sha256 differs)"
                 )));
@@ -256,23 +290,32 @@ impl Bin {
             .write_all(stamp::render(artifact).as_bytes())
             .at("write", &stamp_path)?;
         fs::set_mode(&stamp_path, 0o644)?;
+        // On Windows, a program that was started through a link does not find its folder.
+        let may_link = self.links && !(cfg!(windows) && artifact.tree.is_some());
+        let linked = may_link && can_link(&staging)?;
+        let links = if linked { Links::All } else { Links::None };
+        tree::complete(staging.path(), artifact, links)?;
         staging.open.flush(flushing, || {
-            for file in &artifact.files {
-                fs::sync_file(staging.path().join(&file.name))?;
-            }
             fs::flush(&stamp_file).at("flush", &stamp_path)?;
-            fs::sync_dir(staging.path())
+            tree::flush(&staging.folder, artifact)
         })?;
         drop(stamp_file);
         let dir = &staging.open.dir;
-        if self.links && can_link(&staging)? {
+        if linked {
             obstacles::clear_names(dir, all_names(artifact))?;
             self.install_linked(&staging, artifact, flushing)?;
         } else {
-            let names = artifact.files.iter().map(|file| file.name.as_str());
+            let names = tree::plain_names(artifact);
+            let names = names.iter().map(String::as_str);
             obstacles::clear_names(dir, names.chain([stamp::FILE]))?;
             let Staging { open, folder } = &staging;
-            open.install_plain(folder, artifact, self.locked)?;
+            if artifact.tree.is_some() {
+                folder.set_mode(0o755)?;
+                let set = staging.rename(artifact)?;
+                open.install_starters(&set, artifact, self.locked)?;
+            } else {
+                open.install_plain(folder, artifact, self.locked)?;
+            }
             self.repair_open(open, artifact)?;
         }
         drop(staging);
@@ -339,7 +382,7 @@ impl Bin {
             return Ok(());
         }
         if flat {
-            open.remove_plain(&self.name, &file_names(artifact))?;
+            open.remove_plain(&self.name, &tree::plain_names(artifact))?;
             open.remove_links_except(&[])?;
         }
         let previous = if flat {
@@ -347,11 +390,16 @@ impl Bin {
         } else {
             open.previous().filter(|_| current.is_some())
         };
-        for name in open.versions.list()? {
+        let names = open.versions.list()?;
+        let starters = (flat && artifact.tree.is_some())
+            .then(|| starters::newest_set(&names, artifact))
+            .flatten();
+        for name in names {
             let link = name == "current" || name == "previous";
             let used = link && current.is_some()
                 || current.as_deref() == Some(&name)
-                || previous.as_deref() == Some(&name);
+                || previous.as_deref() == Some(&name)
+                || starters.as_deref() == Some(&name);
             // Nothing else in `.v` is larder's.
             if !used && (link || is_set(&name) || name.starts_with("tmp-") || is_unfinished(&name))
             {
@@ -360,86 +408,6 @@ impl Bin {
                     Err(_) if cfg!(windows) => {}
                     removed => removed?,
                 }
-            }
-        }
-        Ok(())
-    }
-
-    /// Switches to the previous set; the current one becomes the previous. `None` if there is no previous set.
-    pub fn rollback(
-        &self,
-        check: impl FnOnce(&Artifact) -> Result<()>,
-    ) -> Result<Option<Artifact>> {
-        let Some(open) = OpenSet::open(&self.base, &self.below)? else {
-            return Ok(None);
-        };
-        if self.locked {
-            open.complete_exchange()?;
-        }
-        if open.is_flat()? {
-            return self.rollback_plain(&open, check);
-        }
-        if open.dir.read_link(stamp::FILE).is_none() {
-            return Ok(None);
-        }
-        let (Some(previous), Some(current)) = (open.previous(), open.current()) else {
-            return Ok(None);
-        };
-        if previous == current {
-            return Ok(None);
-        }
-        let text = fs::read_or_absent(self.versions().join(&previous).join(stamp::FILE))?;
-        let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
-        let Some(artifact) = text.and_then(|text| stamp::parse(&self.name, &text)) else {
-            return Ok(None);
-        };
-        self.check_previous(&self.versions().join(&previous), &artifact)?;
-        check(&artifact)?;
-        if open.make_missing_links(&artifact, self.locked)? {
-            open.dir.sync()?;
-        }
-        open.exchange_sets()?;
-        open.versions.sync()?;
-        self.repair_open(&open, &artifact)?;
-        Ok(Some(artifact))
-    }
-
-    fn rollback_plain(
-        &self,
-        open: &OpenSet,
-        check: impl FnOnce(&Artifact) -> Result<()>,
-    ) -> Result<Option<Artifact>> {
-        let Some((set, artifact)) = open.previous_plain(&self.name)? else {
-            return Ok(None);
-        };
-        let Some(folder) = open.versions.folder(&set)? else {
-            return Ok(None);
-        };
-        self.check_previous(folder.path(), &artifact)?;
-        check(&artifact)?;
-        open.install_plain(&folder, &artifact, self.locked)?;
-        self.repair_open(open, &artifact)?;
-        Ok(Some(artifact))
-    }
-
-    /// Reads the files of the previous set and compares them with its stamp.
-    fn check_previous(&self, folder: &Utf8Path, artifact: &Artifact) -> Result<()> {
-        for ArtifactFile {
-            name,
-            mode: _,
-            size: _,
-            sha256,
-        } in &artifact.files
-        {
-            if tree::hash_file(&folder.join(name))?.0 != *sha256 {
-                return Err(Error::integrity(format!(
-                    "the previous {} is damaged: {name} differs from its stamp",
-                    self.name
-                ))
-                .hint(format!(
-                    "set the version in versions.yml and run `larder ensure {}`",
-                    self.name
-                )));
             }
         }
         Ok(())
@@ -471,18 +439,13 @@ impl Bin {
     }
 }
 
-fn file_names(artifact: &Artifact) -> Vec<&str> {
-    let names = artifact.files.iter().map(|file| file.name.as_str());
-    names.collect()
-}
-
 #[cfg(unix)]
-fn mode_is(meta: &std::fs::Metadata, mode: u32) -> bool {
+pub(super) fn mode_is(meta: &std::fs::Metadata, mode: u32) -> bool {
     use std::os::unix::fs::PermissionsExt;
     meta.permissions().mode() & 0o7777 == mode
 }
 
 #[cfg(not(unix))]
-fn mode_is(_meta: &std::fs::Metadata, _mode: u32) -> bool {
+pub(super) fn mode_is(_meta: &std::fs::Metadata, _mode: u32) -> bool {
     true
 }

@@ -11,7 +11,9 @@ mod obstacles;
 mod open;
 mod plain;
 mod signature;
+mod starters;
 mod state;
+pub mod tree;
 mod unfinished;
 
 pub use bin::Bin;

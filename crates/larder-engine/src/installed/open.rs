@@ -130,12 +130,12 @@ impl OpenSet {
     /// installation without links, whose stamp is removed first. `locked`: this process has the file lock of the set. Returns
     /// whether a link was made, so that `.bin` is to be flushed.
     pub(super) fn make_missing_links(&self, artifact: &Artifact, locked: bool) -> Result<bool> {
-        let visible: Vec<&str> = all_names(artifact).collect();
+        let visible: Vec<String> = all_names(artifact).map(str::to_owned).collect();
         self.take_stamp_of_plain_files(locked)?;
         self.remove_plain(&artifact.name, &visible)?;
         let mut changed = false;
         for name in visible {
-            changed |= self.link(name)?;
+            changed |= self.link(&name)?;
         }
         Ok(changed)
     }
@@ -166,14 +166,9 @@ impl OpenSet {
     }
 }
 
-/// Names in `.bin` itself: the executables and, last, the stamp. Included files are only in the set's folder.
+/// Names in `.bin` itself: the programs and, last, the stamp. Other files are only in the set's folder.
 pub(super) fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
-    let executables = artifact
-        .files
-        .iter()
-        .filter(|file| file.mode == 0o755)
-        .map(|file| file.name.as_str());
-    executables.chain(std::iter::once(stamp::FILE))
+    artifact.programs().chain(std::iter::once(stamp::FILE))
 }
 
 /// Whether a name in `.v` is one of a set's folder.

@@ -12,8 +12,8 @@
 
 use std::cmp::Reverse;
 
-use super::obstacles;
 use super::open::{OpenSet, is_set};
+use super::{obstacles, starters, tree};
 use larder_core::error::Result;
 use larder_core::formats::stamp;
 use larder_core::fs::{self, Entry, OwnFolder};
@@ -80,7 +80,12 @@ impl OpenSet {
     /// The set that a rollback restores, if the current one has no links: the newest complete one.
     pub(super) fn previous_plain(&self, name: &Name) -> Result<Option<(String, Artifact)>> {
         let mut sets = self.versions.list()?;
-        sets.retain(|set| is_set(set));
+        let current = self.plain_artifact(name)?.map(|(artifact, _)| artifact);
+        let is_current = |set: &str| {
+            let tree = current.as_ref().filter(|current| current.tree.is_some());
+            tree.is_some_and(|tree| starters::is_of(set, tree))
+        };
+        sets.retain(|set| is_set(set) && !is_current(set));
         sets.sort_by_key(|set| Reverse(counter(set)));
         for set in sets {
             let Some(folder) = self.versions.folder(&set)? else {
@@ -91,8 +96,8 @@ impl OpenSet {
             let Some(artifact) = text.and_then(|text| stamp::parse(name, &text)) else {
                 continue;
             };
-            let mut complete = true;
-            for file in &artifact.files {
+            let mut complete = starters::is_complete(&folder, &artifact)?;
+            for file in artifact.files.iter().filter(|_| artifact.tree.is_none()) {
                 complete &= folder.entry(file.name.as_str())? == Some(Entry::File(file.size));
             }
             if complete {
@@ -135,10 +140,10 @@ impl OpenSet {
         if let Some((old, text)) = &old {
             self.keep_as_previous(&moved, old, text, artifact)?;
         }
+        let names = tree::plain_names(artifact);
         // Everything else here belongs to an older set: names that no longer exist, or folders that links pointed to.
         for name in self.dir.list()? {
-            let keep = [".p", ".v", stamp::FILE].contains(&name.as_str())
-                || artifact.files.iter().any(|file| file.name.as_str() == name);
+            let keep = [".p", ".v", stamp::FILE].contains(&name.as_str()) || names.contains(&name);
             if !keep {
                 remove_or_move_aside(&self.dir, &name)?;
             }
@@ -152,21 +157,13 @@ impl OpenSet {
         artifact: &Artifact,
         old: Option<&Artifact>,
     ) -> Result<()> {
-        let names: Vec<&str> = artifact
-            .files
-            .iter()
-            .map(|file| file.name.as_str())
-            .collect();
-        for name in old
-            .iter()
-            .flat_map(|old| &old.files)
-            .map(|file| file.name.as_str())
-        {
-            moved.displace(name)?;
+        let names = tree::plain_names(artifact);
+        for name in old.iter().flat_map(|old| tree::plain_names(old)) {
+            moved.displace(&name)?;
         }
         // Names of the old set must be gone before the new stamp is there; its links are dangling now.
         self.remove_plain(&artifact.name, &names)?;
-        for name in names {
+        for name in &names {
             // A program that nobody described, and that runs.
             if cfg!(windows) {
                 moved.displace(name)?;
@@ -198,6 +195,10 @@ impl OpenSet {
         text: &str,
         new: &Artifact,
     ) -> Result<()> {
+        if old.tree.is_some() {
+            // Its folder is where it was.
+            return Ok(());
+        }
         let all = old.files.iter().all(|file| {
             moved
                 .displaced

@@ -60,17 +60,16 @@ impl OpenSet {
     }
 
     /// Removes the plain files that were listed, except those with these names.
-    pub(super) fn remove_plain(&self, name: &Name, keep: &[&str]) -> Result<()> {
+    pub(super) fn remove_plain(&self, name: &Name, keep: &[String]) -> Result<()> {
         for listed in self.lists()? {
             let text = fs::read_or_absent(self.versions.path().join(listed))?;
             let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
             let Some(artifact) = text.and_then(|text| stamp::parse(name, &text)) else {
                 continue;
             };
-            for file in artifact.files {
-                let name = file.name.as_str();
-                if !keep.contains(&name) && matches!(self.dir.entry(name)?, Some(Entry::File(_))) {
-                    super::plain::remove_or_move_aside(&self.dir, name)?;
+            for name in super::tree::plain_names(&artifact) {
+                if !keep.contains(&name) && matches!(self.dir.entry(&name)?, Some(Entry::File(_))) {
+                    super::plain::remove_or_move_aside(&self.dir, &name)?;
                 }
             }
         }

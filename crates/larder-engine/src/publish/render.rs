@@ -229,6 +229,9 @@ pub(super) fn render_channel(
 /// Why a channel gets nothing of a release, for people.
 pub(super) fn reason(kind: ChannelKind, release: &Release, skip: &Skip) -> String {
     match skip {
+        Skip::Tree => {
+            "it keeps the whole folder of its archive, and channels have single programs".into()
+        }
         Skip::Prerelease => format!(
             "{} is a pre-release, for which {kind} has no word; `prerelease: true` publishes it anyway",
             release.version

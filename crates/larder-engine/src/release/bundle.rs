@@ -4,6 +4,7 @@
 //! nats-server telegraf …        binaries of all subsystems, at the top
 //! .versions/nats                each subsystem's stamp, a copy of `.bin/.version`
 //! share/nats/LICENSE            the recipes' included files
+//! share/nvim/bin/nvim …         a tree; at the top, `nvim` is a link into it, or on Windows `nvim.cmd` a script
 //! ```
 //!
 //! The same installed artifacts give the same archive, byte for byte. The stamps are its only table of contents.
@@ -21,6 +22,7 @@ use crate::acquire::admission::Admitted;
 use crate::context::Context;
 use crate::ensure::{Ensured, ensure};
 use crate::events::{Did, Event};
+use crate::installed::tree::starter;
 use crate::plan::{Plan, Platforms, Selection};
 use crate::runner::Limits;
 use crate::runner::each::{at_once, parallel};
@@ -30,7 +32,7 @@ use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
 use larder_core::model::{
-    Action, AssetName, Digest, Name, Outcome, PackageFormat, Platform, Target,
+    Action, Artifact, AssetName, Digest, Name, Os, Outcome, PackageFormat, Platform, Target,
 };
 use larder_core::project::{Project, Subsystem};
 use larder_core::staging::{self, StagedFile};
@@ -179,18 +181,30 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
         .map(|subsystem| installed(ctx, subsystem, platform))
         .collect::<Result<Vec<_>>>()?;
     let mut files: Vec<(String, u32, u64, Utf8PathBuf)> = Vec::new();
+    let mut starts: Vec<(String, Start)> = Vec::new();
     let mut owners: BTreeMap<String, &Name> = BTreeMap::new();
     for (subsystem, artifact) in members.iter().zip(&artifacts) {
         let bin = ctx.bin(&Target {
             name: subsystem.name.clone(),
             platform,
         });
+        let mut names: Vec<String> = Vec::new();
         for (index, file) in artifact.files.iter().enumerate() {
-            let name = if index < subsystem.binaries_on(&platform).len() {
+            let name = if index < subsystem.binaries_on(&platform).len() && artifact.tree.is_none()
+            {
                 file.name.to_string()
             } else {
                 format!("share/{}/{}", subsystem.name, file.name)
             };
+            let path = bin.path(artifact, file.name.as_str());
+            files.push((name.clone(), file.mode, file.size, path));
+            names.push(name);
+        }
+        for (name, how) in into_tree(subsystem, artifact) {
+            names.push(name.clone());
+            starts.push((name, how));
+        }
+        for name in names {
             if let Some(other) = owners.insert(name.clone(), &subsystem.name) {
                 return Err(Error::usage(format!(
                     "`{other}` and `{}` both have a binary `{name}`",
@@ -198,7 +212,6 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
                 ))
                 .hint("exclude one of them: `bundle: {exclude: […]}`"));
             }
-            files.push((name, file.mode, file.size, bin.file(file.name.as_str())));
         }
     }
     let stamps: Vec<(String, String)> = artifacts
@@ -222,7 +235,16 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
         size: text.len() as u64,
         content: Content::Bytes(text.as_bytes()),
     });
-    let entries: Vec<PackEntry<'_>> = binaries.chain(texts).collect();
+    let starts = starts.iter().map(|(name, how)| match how {
+        Start::Link(target) => PackEntry::link(name, target),
+        Start::Script(text) => PackEntry {
+            name,
+            mode: 0o755,
+            size: text.len() as u64,
+            content: Content::Bytes(text.as_bytes()),
+        },
+    });
+    let entries: Vec<PackEntry<'_>> = binaries.chain(texts).chain(starts).collect();
     let folder = ctx.own_folder(".dist")?;
     let dist = folder.path().to_owned();
     let file = dist.join(&name);
@@ -254,6 +276,38 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
         members: members.len(),
         up_to_date: same,
     })
+}
+
+/// What leads into a tree.
+enum Start {
+    /// A link to this target.
+    Link(String),
+    /// A script with this text.
+    Script(String),
+}
+
+/// What of a tree is not a file, with its path in the bundle: its links, and what stands for its
+/// binaries at the top.
+fn into_tree(subsystem: &Subsystem, artifact: &Artifact) -> Vec<(String, Start)> {
+    let Some(tree) = &artifact.tree else {
+        return Vec::new();
+    };
+    let is_windows = artifact.platform.os == Os::Windows;
+    let in_share = |path: &str| format!("share/{}/{path}", subsystem.name);
+    let own = tree.binaries.iter().map(|binary| {
+        let (name, path) = (binary.name.as_str(), in_share(binary.path.as_str()));
+        if is_windows {
+            let (name, text) = starter(true, name, &path);
+            (name, Start::Script(text))
+        } else {
+            (name.to_owned(), Start::Link(path))
+        }
+    });
+    let links = tree.links.iter().map(|link| {
+        let target = link.target.to_string();
+        (in_share(link.name.as_str()), Start::Link(target))
+    });
+    own.chain(links).collect()
 }
 
 fn installed(ctx: &Context, subsystem: &Subsystem, platform: Platform) -> Result<Admitted> {

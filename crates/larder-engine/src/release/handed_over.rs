@@ -15,7 +15,7 @@ use crate::acquire::intake::{self, Arrival, Contents, Transfer};
 use crate::acquire::request::Request;
 use crate::context::Context;
 use crate::events::Events;
-use larder_core::archive::{ArchiveKind, Budget, ReadAs, Select};
+use larder_core::archive::{ArchiveKind, Budget, ReadAs};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::fs;
@@ -147,7 +147,7 @@ pub(crate) fn unpack(
         size: Some(sidecar.size),
         stated: &stated,
         signature: None,
-        select: Select::Flat,
+        select: intake::packaged(sidecar.content.tree.is_some()),
         single: None,
         budget: Budget::from(request.subsystem.limits),
     };

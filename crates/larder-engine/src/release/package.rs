@@ -104,7 +104,7 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
     let paths: Vec<Utf8PathBuf> = artifact
         .files
         .iter()
-        .map(|file| bin.file(file.name.as_str()))
+        .map(|file| bin.path(&artifact, file.name.as_str()))
         .collect();
     let mut entries = vec![PackEntry {
         name: stamp::FILE,
@@ -120,6 +120,8 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
             content: Content::Known(path, file.sha256),
         });
     }
+    let links = artifact.tree.iter().flat_map(|tree| &tree.links);
+    entries.extend(links.map(|link| PackEntry::link(link.name.as_str(), link.target.as_str())));
     let prefix = staging::prefix(asset.as_str());
     let staged = StagedFile::new(&dist, &prefix)?;
     let mut out = BufWriter::new(staged.file());

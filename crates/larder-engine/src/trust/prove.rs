@@ -362,7 +362,12 @@ fn collection(
             return Ok(Some((ProofState::Different, reason)));
         }
     }
-    if let Some(odd) = names
+    let whole = collect::tree_in(&target.name, &files)?;
+    if let Some(artifact) = &whole {
+        if let Some(odd) = collect::tree_difference(&files, artifact)? {
+            return Ok(Some((ProofState::Different, odd)));
+        }
+    } else if let Some(odd) = names
         .iter()
         .find(|name| !stated.iter().any(|(known, ..)| known == *name))
     {
@@ -376,7 +381,10 @@ fn collection(
         let reason = "it is of another version than the pinned one".to_owned();
         return Ok(Some((ProofState::Unproven, reason)));
     }
-    let found = artifact_of(&request, &stated);
+    let found = match whole {
+        Some(artifact) => Some(artifact.digest()),
+        None => artifact_of(&request, &stated),
+    };
     Ok(Some(match (pinned, found) {
         (Some(pinned), Some(found)) if pinned == found => {
             (ProofState::Proven, "versions.lock names it".to_owned())
@@ -399,6 +407,10 @@ pub fn contradicts_lock(request: &Request<'_>, folder: &Utf8Path) -> Result<bool
     let Some(pinned) = pin.and_then(|pin| pin.artifact) else {
         return Ok(false);
     };
+    let files = folder.join(request.target.platform.to_string());
+    if let Some(artifact) = collect::tree_in(&request.target.name, &files)? {
+        return Ok(artifact.digest() != pinned);
+    }
     let stated = collect::stated(folder, request.target.platform)?;
     let found = stated.and_then(|stated| artifact_of(request, &stated));
     Ok(found != Some(pinned))
@@ -418,7 +430,7 @@ fn artifact_of(request: &Request<'_>, files: &[(String, u64, Digest)]) -> Option
             mode: if n < binaries { 0o755 } else { 0o644 },
             size: *size,
             sha256: *sha256,
-            name,
+            name: name.into(),
         })
     });
     Some(artifact_digest(&files.collect::<Option<Vec<_>>>()?))

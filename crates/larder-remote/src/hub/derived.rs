@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use larder_core::formats::{Observed, Sidecar};
-use larder_core::model::{Artifact, ArtifactFile, AssetName, Tag};
+use larder_core::model::{Artifact, ArtifactFile, AssetName, Tag, Tree};
 
 /// The file name of the manifest.
 pub const MANIFEST: &str = "manifest.json";
@@ -153,6 +153,7 @@ fn asset(name: &AssetName, sidecar: &Sidecar) -> Value {
         inputs,
         commit,
         files,
+        tree,
     } = content;
     let Observed {
         commit: _,
@@ -181,6 +182,9 @@ fn asset(name: &AssetName, sidecar: &Sidecar) -> Value {
         shown["emulated"] = emulated.to_string().into();
     }
     shown["files"] = files.iter().map(file).collect::<Vec<_>>().into();
+    if let Some(Tree { binaries, links }) = tree {
+        shown["tree"] = json!({"binaries": binaries, "links": links});
+    }
     shown
 }
 
@@ -198,6 +202,7 @@ mod tests {
             origin: Origin::Build,
             inputs: Digest::of(inputs.as_bytes()),
             commit: None,
+            tree: None,
             files: vec![ArtifactFile {
                 name: "arc".parse().unwrap(),
                 mode: 0o755,

@@ -62,6 +62,7 @@ impl Packages {
             origin: Origin::Build,
             inputs: Digest::of(inputs.as_bytes()),
             commit: None,
+            tree: None,
             files: vec![ArtifactFile {
                 name: "arc".parse().unwrap(),
                 mode: 0o755,

@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use larder_core::error::{Kind, Result};
 use larder_core::formats::Sidecar;
 use larder_core::fs;
-use larder_core::model::{AssetName, Digest, FileName, Os, Platform, Proof, Tag};
+use larder_core::model::{ArtifactPath, AssetName, Digest, Os, Platform, Proof, Tag};
 use larder_core::project::TrustConfig;
 use larder_engine::trust;
 use larder_remote::hub::listing::{Asset, Releases};
@@ -312,17 +312,23 @@ impl Package {
     }
 
     /// The package's programs. Variants for a C library have none: a coordinate can't tell them.
-    fn binaries(&self) -> impl Iterator<Item = (&FileName, u64, Digest)> {
+    /// Neither have trees, whose programs do not run alone.
+    fn binaries(&self) -> impl Iterator<Item = (&ArtifactPath, u64, Digest)> {
         let content = &self.sidecar.content;
         let files = content.files.iter();
-        let is_listed = content.platform.libc.is_none();
+        let is_listed = content.platform.libc.is_none() && content.tree.is_none();
         files
             .filter(move |file| is_listed && file.mode == 0o755)
             .map(|file| (&file.name, file.size, file.sha256))
     }
 
     /// A program as an entry of the index. `None` for scripts of Windows.
-    fn entry(&self, file: &FileName, size: u64, digest: Digest) -> Result<Option<Entry>, String> {
+    fn entry(
+        &self,
+        file: &ArtifactPath,
+        size: u64,
+        digest: Digest,
+    ) -> Result<Option<Entry>, String> {
         let content = &self.sidecar.content;
         let Platform { os, arch, .. } = content.platform;
         let name = match os {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use larder_core::archive::{ArchiveKind, Budget, ReadAs, Select};
+use larder_core::archive::{ArchiveKind, Budget, ReadAs};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::fs;
@@ -237,7 +237,7 @@ impl Hub {
                 format!("its sidecar {}", asset.sidecar()),
             )],
             signature: None,
-            select: Select::Flat,
+            select: intake::packaged(sidecar.content.tree.is_some()),
             single: None,
             budget: Budget::default(),
         };

@@ -13,6 +13,7 @@ mod large;
 mod plain;
 mod release;
 mod tool;
+mod tree;
 
 use std::fmt::Write as _;
 

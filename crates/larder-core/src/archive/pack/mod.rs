@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use super::{PackEntry, Packed, names};
+use super::{Content, PackEntry, Packed, names};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::model::PackageFormat;
@@ -27,7 +27,7 @@ pub(super) use tar::pax_record;
 /// many cores.
 const MAX_THREADS: usize = 16;
 
-/// Packs regular files into an archive, on up to `threads` threads. `progress` is called with the
+/// Packs regular files and links into an archive, on up to `threads` threads. `progress` is called with the
 /// number of uncompressed bytes so far.
 ///
 /// Compression runs on rayon's pool. If this is called from a thread of that pool, it runs on the
@@ -47,7 +47,7 @@ pub fn pack(
         let name = names::clean(entry.name.as_bytes()).and_then(|clean| match clean.odd {
             Some(why) => Err(why),
             None if clean.path != entry.name => Err("it is not in normal form".into()),
-            None => match tree.add(&clean.path, &names::Node::File)? {
+            None => match tree.add(&clean.path, &node(entry))? {
                 names::Placed::New => Ok(()),
                 names::Placed::Again => Err("it occurs twice".into()),
                 names::Placed::Clash => Err(names::CLASH.into()),
@@ -70,6 +70,13 @@ pub fn pack(
         PackageFormat::Zip => zip::write(&entries, &mut copier, &mut out, threads)?,
     }
     out.finish()
+}
+
+fn node(entry: &PackEntry<'_>) -> names::Node {
+    match entry.content {
+        Content::Link(target) => names::Node::Symlink(target.to_owned()),
+        Content::File(_) | Content::Known(..) | Content::Bytes(_) => names::Node::File,
+    }
 }
 
 /// Compresses what `write` writes into a gzip stream that has the same bytes on any machine and any

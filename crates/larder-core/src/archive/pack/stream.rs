@@ -98,6 +98,7 @@ impl<'a> ContentCopier<'a> {
     /// Copies an entry's content. It is an error if the content does not have the entry's size.
     pub(super) fn content(&mut self, entry: &PackEntry<'_>, out: &mut dyn Write) -> Result<()> {
         match entry.content {
+            Content::Link(_) => Ok(()),
             Content::Bytes(bytes) => self.copy(entry, bytes, entry.name, out),
             Content::File(path) => self.copy(entry, fs::open(path)?, path.as_str(), out),
             Content::Known(path, sha256) => {

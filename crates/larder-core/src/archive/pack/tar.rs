@@ -4,7 +4,7 @@ use std::io::Write;
 
 use tar::{EntryType, Header};
 
-use super::super::PackEntry;
+use super::super::{Content, PackEntry};
 use super::stream::{ContentCopier, cannot_write};
 use crate::error::Result;
 use crate::fs::IoContext;
@@ -20,6 +20,9 @@ pub(super) fn write(
     for entry in entries {
         out.write_all(&headers(entry)?)
             .map_err(|e| cannot_write(&e))?;
+        if let Content::Link(_) = entry.content {
+            continue;
+        }
         copier.content(entry, out)?;
         out.write_all(&[0; 512][..padding(entry.size)])
             .map_err(|e| cannot_write(&e))?;
@@ -32,20 +35,34 @@ fn padding(size: u64) -> usize {
     ((512 - size % 512) % 512) as usize
 }
 
-/// The header block of a file. If the name is too long for a ustar header, a pax header with the
-/// name comes first.
+/// The header block of a file or link. If its name or target is too long for a ustar header, a pax
+/// header with them comes first.
 fn headers(entry: &PackEntry<'_>) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(512);
-    let mut header = new_header(entry.mode, entry.size, EntryType::Regular);
+    let mut records = String::new();
+    let mut header = match entry.content {
+        Content::Link(_) => new_header(0o777, 0, EntryType::Symlink),
+        _ => new_header(entry.mode, entry.size, EntryType::Regular),
+    };
     if header.set_path(entry.name).is_err() {
-        let record = pax_record("path", entry.name);
-        let mut extension = new_header(0o644, record.len() as u64, EntryType::XHeader);
+        records += &pax_record("path", entry.name);
+        header.set_path("long-name").at("name", entry.name)?;
+    }
+    if let Content::Link(target) = entry.content
+        && header.set_link_name_literal(target).is_err()
+    {
+        records += &pax_record("linkpath", target);
+        header
+            .set_link_name_literal("long-target")
+            .at("name", entry.name)?;
+    }
+    if !records.is_empty() {
+        let mut extension = new_header(0o644, records.len() as u64, EntryType::XHeader);
         extension.set_path("@PaxHeader").at("name", entry.name)?;
         extension.set_cksum();
         bytes.extend_from_slice(extension.as_bytes());
-        bytes.extend_from_slice(record.as_bytes());
-        bytes.resize(bytes.len() + padding(record.len() as u64), 0);
-        header.set_path("long-name").at("name", entry.name)?;
+        bytes.extend_from_slice(records.as_bytes());
+        bytes.resize(bytes.len() + padding(records.len() as u64), 0);
     }
     header.set_cksum();
     bytes.extend_from_slice(header.as_bytes());

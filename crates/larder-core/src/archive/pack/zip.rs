@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::super::PackEntry;
+use super::super::{Content, PackEntry};
 use super::blocks::{Blocks, Totals};
 use super::deflate;
 use super::stream::{ArchiveWriter, ContentCopier, cannot_write};
@@ -40,7 +40,15 @@ pub(super) fn write(
         out.put(&local)?;
 
         let mut deflater = Blocks::new(out, deflate::METHOD, threads);
-        copier.content(entry, &mut deflater)?;
+        let mode = if let Content::Link(target) = entry.content {
+            deflater
+                .write_all(target.as_bytes())
+                .map_err(|e| cannot_write(&e))?;
+            0o120_777
+        } else {
+            copier.content(entry, &mut deflater)?;
+            0o100_000 | entry.mode
+        };
         let Totals {
             crc,
             size,
@@ -63,7 +71,7 @@ pub(super) fn write(
         directory.extend_from_slice(&name_length.to_le_bytes());
         // Lengths of extra field and comment, disk number, internal attributes.
         directory.extend_from_slice(&[0; 8]);
-        directory.extend_from_slice(&((0o100_000 | entry.mode) << 16).to_le_bytes());
+        directory.extend_from_slice(&(mode << 16).to_le_bytes());
         directory.extend_from_slice(&offset.to_le_bytes());
         directory.extend_from_slice(entry.name.as_bytes());
     }

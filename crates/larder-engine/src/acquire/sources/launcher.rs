@@ -16,7 +16,7 @@ use larder_core::archive;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::model::{Arch, FileName, Libc, Os, Platform};
-use larder_core::project::{Coordinate, Original, Subsystem};
+use larder_core::project::{Coordinate, Keep, Original, Subsystem};
 
 /// The name under which the package's description is unpacked.
 const DESCRIPTION: &str = "larder-package.json";
@@ -42,6 +42,11 @@ pub(super) fn description(
     if request.subsystem.any || !matches!(original.coordinate, Coordinate::Npm { .. }) {
         return None;
     }
+    if original.keep == Keep::Tree {
+        // The package is kept whole.
+        let name: FileName = "package.json".parse().ok()?;
+        return Some(Description { name, added: false });
+    }
     // One file of an archive can't be selected twice.
     let selects = |glob: &str| {
         glob.contains("package.json") || archive::glob_matches(glob, "package/package.json")
@@ -66,7 +71,10 @@ pub(super) fn check(
 ) -> Result<()> {
     let Description { name, added } = description;
     let file = folder.join(&name);
-    let reader = BufReader::new(fs::open(&file)?.take(MOST));
+    let Some(opened) = fs::open_opt(&file)? else {
+        return Ok(());
+    };
+    let reader = BufReader::new(opened.take(MOST));
     let described: Value = serde_json::from_reader(reader).unwrap_or_default();
     if added {
         arrived.files.retain(|file| file.name != name.as_str());
@@ -80,7 +88,10 @@ pub(super) fn check(
     let binaries = request.subsystem.binaries_on(&platform).len();
     let names = request.subsystem.file_names(&platform);
     for name in names.iter().take(binaries) {
-        if is_node_script(&folder.join(name)) {
+        let kept = arrived.tree.iter().flat_map(|tree| &tree.binaries);
+        let mut kept = kept.filter(|(binary, _)| binary == name);
+        let path = kept.next().map_or(name.as_str(), |(_, path)| path);
+        if is_node_script(&folder.join(path)) {
             return Err(refused(place, name, &packages, request.subsystem, platform));
         }
     }

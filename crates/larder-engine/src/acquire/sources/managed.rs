@@ -15,7 +15,7 @@ use larder_core::model::{
     AssetCandidate, AssetName, AssetPlace, FileFormat, FileName, Origin, Outcome, Proof,
     SourceKind, Tag,
 };
-use larder_core::project::HubConfig;
+use larder_core::project::{HubConfig, Keep};
 use larder_remote::hub::{Body, Described};
 use larder_remote::origin::Stated;
 
@@ -190,15 +190,27 @@ impl ManagedAsset {
         };
         // An asset that `lock --adopt` pinned was not made by larder: its files may be in any
         // folder of the archive, and it has no stamp.
-        let anywhere = globs_anywhere(request);
+        let (anywhere, binaries) = (globs_anywhere(request), request.binaries());
         let select = match contents {
+            Contents::Named {
+                keep: Keep::Tree, ..
+            } => request.whole(&[], &binaries, request.target.platform),
             Contents::Named { .. } => Select::Globs(&anywhere),
-            Contents::Stated(_) | Contents::Stamped(_) => Select::Flat,
+            Contents::Stated(artifact) => intake::packaged(artifact.tree.is_some()),
+            Contents::Stamped(_) => {
+                let origin = match expected {
+                    Expected::Lock(origin, _) => *origin,
+                    Expected::Sidecar(sidecar) => sidecar.content.origin,
+                };
+                intake::packaged(request.keep(origin)? == Keep::Tree)
+            }
         };
         // Only an adopted asset may be of another kind than its name says.
-        let read_as = match select {
-            Select::Flat => ReadAs::Exactly(ArchiveKind::of_name(asset.as_str())),
-            _ => ReadAs::File {
+        let read_as = match contents {
+            Contents::Stated(_) | Contents::Stamped(_) => {
+                ReadAs::Exactly(ArchiveKind::of_name(asset.as_str()))
+            }
+            Contents::Named { .. } => ReadAs::File {
                 format: FileFormat::Auto,
                 name: asset.as_str(),
             },
@@ -460,6 +472,7 @@ fn take_once(
                 emulated: request.emulated(*origin)?,
                 origin: *origin,
                 inputs: inputs.digest,
+                keep: request.keep(*origin)?,
             };
             managed
                 .take(request, body, contents, into)

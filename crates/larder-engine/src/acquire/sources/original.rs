@@ -13,7 +13,7 @@ use larder_core::archive::{Budget, ReadAs, Select};
 use larder_core::error::{Kind, Result};
 use larder_core::formats::{Observed, PinKind};
 use larder_core::model::{FileName, Origin, Outcome, SourceKind};
-use larder_core::project::{Coordinate, Original, UpstreamSignature};
+use larder_core::project::{Coordinate, Keep, Original, UpstreamSignature};
 use larder_remote::origin::{self, Fetched, Stated};
 
 use super::expectation::{Expectation, expectations, first};
@@ -161,8 +161,13 @@ fn take_once(
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
     let stated = [expectation.stated.clone(), stated].concat();
+    let keep = expectation.original.keep;
     let (mut globs, names) = selection(request, &expectation.original);
     let description = launcher::description(request, &expectation.original, &mut globs);
+    let links = subsystem.links(&target.platform);
+    let is_link = |name: &FileName| links.iter().any(|(link, _)| link == name);
+    let mut binaries = request.binaries();
+    binaries.retain(|name| !is_link(name));
     let first = subsystem.first_binary(&target.platform);
     let only = expectation.original.extract.first();
     let arrival = Arrival {
@@ -175,10 +180,17 @@ fn take_once(
         size,
         stated: &stated,
         signature: signature.as_ref(),
-        select: Select::Programs {
-            globs: &globs,
-            names: &names,
-            platform: expectation.platform,
+        select: match keep {
+            Keep::Files => Select::Programs {
+                globs: &globs,
+                names: &names,
+                platform: expectation.platform,
+            },
+            Keep::Tree => request.whole(
+                &expectation.original.extract,
+                &binaries,
+                expectation.platform,
+            ),
         },
         single: Some(only.map_or(&first, |(_, name)| name)),
         budget: Budget::from(subsystem.limits),
@@ -203,7 +215,7 @@ fn take_once(
                 _ => error,
             }
         })?;
-    intake::make_links(&subsystem.links(&target.platform), &mut arrived, into)?;
+    intake::make_links(&links, &request.binaries(), &mut arrived, into)?;
     if let Some(description) = description {
         launcher::check(request, &place, description, &mut arrived, into)?;
     }
@@ -213,6 +225,7 @@ fn take_once(
         emulated: expectation.emulated,
         origin: Origin::Original,
         inputs: inputs.digest,
+        keep,
     };
     let artifact = intake::artifact(&place, &arrived, &contents, into)?;
     let (sha256, size) = (arrived.sha256, arrived.size);

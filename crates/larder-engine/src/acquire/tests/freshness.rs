@@ -27,6 +27,7 @@ fn install(run: &Context, origin: Origin) {
         origin,
         inputs: request.wanted.of(origin).unwrap().digest,
         commit: None,
+        tree: None,
         files: vec![ArtifactFile {
             name: "tool".parse().unwrap(),
             mode: 0o755,
@@ -90,7 +91,7 @@ fn a_changed_byte_or_mode_is_damage() {
     let fixture = Fixture::new(RECIPE);
     let run = fixture.run(Options::default());
     install(&run, Origin::Build);
-    let file = run.bin(&tool()).file("tool");
+    let file = run.bin(&tool()).dir().join("tool");
     fs::set_mode(&file, 0o644).unwrap();
     assert_eq!(cause(&run), Some(Cause::Damaged));
     fs::set_mode(&file, 0o755).unwrap();

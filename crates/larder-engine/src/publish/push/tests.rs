@@ -83,6 +83,7 @@ fn release(version: &str) -> Release {
         origin: Origin::Build,
         inputs: Digest::of(b"inputs"),
         commit: None,
+        tree: None,
         files: vec![ArtifactFile {
             name: "arc".parse().unwrap(),
             mode: 0o755,
