@@ -109,6 +109,18 @@ impl PlatformRelease {
 }
 
 impl Release {
+    /// The names of the binaries that it has for a system. Other systems may have others.
+    pub fn binaries_for(&self, os: Os) -> impl Iterator<Item = &FileName> {
+        self.binaries.iter().filter(move |name| {
+            let of_system = |platform: &&PlatformRelease| platform.platform().os == os;
+            let mut platforms = self.platforms.iter().filter(of_system);
+            platforms.any(|platform| {
+                let program = platform.platform().program(name.as_str());
+                platform.file(&program).is_some()
+            })
+        })
+    }
+
     /// A text that a channel requires. The loader has checked that the recipe has it.
     pub fn text(&self, text: RequiredText) -> Result<&str> {
         let value = match text {

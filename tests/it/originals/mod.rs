@@ -1,5 +1,6 @@
 //! Originals from the publishers' releases, from a url, or from a registry.
 
+mod binaries;
 mod downloads;
 mod emulated;
 pub mod extract;

@@ -1,5 +1,6 @@
 //! Texts of packages: one line, wrapped lines, and the description that judges accept.
 
+use larder_core::model::Os;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -124,7 +125,7 @@ pub(crate) fn paragraphs(release: &Release, synopsis: &str) -> Vec<Vec<String>> 
         .filter(|text| !text.is_empty() && !same_words(text, synopsis))
         .map(|text| wrap(&text, COLUMNS))
         .collect();
-    let names: Vec<&str> = release.binaries.iter().map(AsRef::as_ref).collect();
+    let names: Vec<&str> = release.binaries_for(Os::Linux).map(AsRef::as_ref).collect();
     let programs = match names.as_slice() {
         [only] => format!("the program {only}"),
         [rest @ .., last] => format!("the programs {} and {last}", rest.join(", ")),

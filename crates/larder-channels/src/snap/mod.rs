@@ -195,7 +195,7 @@ fn apps(snap: &Snap, release: &Release) -> String {
             format!("    plugs: [{}]\n", PLUGS.join(", "))
         }
     };
-    let apps = release.binaries.iter().map(|binary| {
+    let apps = release.binaries_for(Os::Linux).map(|binary| {
         let command = quoted(&format!("bin/{binary}"));
         let app = quoted(&dashed(binary.as_str()));
         format!("  {app}:\n    command: {command}\n{plugs}")
@@ -224,7 +224,7 @@ fn part(name: &str, release: &Release, platforms: &[&PlatformRelease]) -> Result
         );
     }
     let mut moved = String::new();
-    for binary in &release.binaries {
+    for binary in release.binaries_for(Os::Linux) {
         let to = quoted(&format!("bin/{binary}"));
         let _ = writeln!(moved, "      {}: {to}", quoted(binary.as_str()));
     }

@@ -59,8 +59,8 @@ const FOREIGN: [(&[u8], &str); 18] = [
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         "a Windows installer (.msi)",
     ),
-    (b"xar!", "a macOS installer package (.pkg)"),
-    (b"koly", "a macOS disk image (.dmg)"),
+    (b"xar!", PKG),
+    (b"koly", DMG),
     (b"MSCF", "a Windows cabinet (.cab)"),
     (b"Rar!\x1a\x07", "a RAR archive (.rar)"),
     (b"LZIP", "an lzip file (.lz)"),
@@ -77,13 +77,27 @@ const FOREIGN: [(&[u8], &str); 18] = [
     (b"conectix", "a disk image (.vhd)"),
 ];
 
+/// Why formats of macOS can't be opened, of which many publishers have nothing else.
+const WHY: [(&str, &str); 2] = [
+    (
+        PKG,
+        "its files are a cpio archive within a xar archive, and scripts decide where they belong: only macOS installs it",
+    ),
+    (
+        DMG,
+        "its files are in a file system of macOS within the image: only macOS mounts it",
+    ),
+];
+const PKG: &str = "a macOS installer package (.pkg)";
+const DMG: &str = "a macOS disk image (.dmg)";
+
 /// The endings of formats that can't be opened and that have no magic bytes at their start.
 const FOREIGN_ENDINGS: [(&str, &str); 9] = [
-    (".dmg", "a macOS disk image (.dmg)"),
+    (".dmg", DMG),
     (".iso", "a disk image (.iso)"),
     (".rpm", "an RPM package (.rpm)"),
     (".msi", "a Windows installer (.msi)"),
-    (".pkg", "a macOS installer package (.pkg)"),
+    (".pkg", PKG),
     (".lz", "an lzip file (.lz)"),
     (".br", "a Brotli file (.br)"),
     (".rar", "a RAR archive (.rar)"),
@@ -157,6 +171,8 @@ pub(super) fn plan(format: FileFormat, name: &str, start: &[u8]) -> Result<Plan>
     let single = |compression| Plan::As(Single(compression));
     Ok(match format {
         FileFormat::Auto => match sniffed {
+            // An image begins with its first block, which may be compressed.
+            Sniffed::Compressed(_) if has_ending(name, &[".dmg"]) => return Err(foreign(DMG)),
             Sniffed::Compressed(compression) => Plan::Inside {
                 compression,
                 tar: matches!(named, Tar(_)),
@@ -201,8 +217,13 @@ pub(super) fn plan(format: FileFormat, name: &str, start: &[u8]) -> Result<Plan>
 }
 
 fn foreign(what: &str) -> Error {
-    Error::failed(format!("it is {what}, which larder can't open")).hint(
-        "name another asset of the release, or build from source; `format: plain` takes the file as it is",
+    let error = Error::failed(format!("it is {what}, which larder can't open"));
+    let error = match WHY.iter().find(|(known, _)| *known == what) {
+        Some((_, why)) => error.cause(why),
+        None => error,
+    };
+    error.hint(
+        "name another asset of the release, or build from source with `build:`; `format: plain` takes the file as it is",
     )
 }
 

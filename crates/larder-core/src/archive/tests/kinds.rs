@@ -173,6 +173,8 @@ fn a_kind_that_cannot_be_opened_is_named() {
             "a Windows installer (.msi)",
         ),
         (b"xar!\0\x1c", "x", "a macOS installer package (.pkg)"),
+        (b"xar!\0\x1c", "x", "a cpio archive within a xar archive"),
+        (b"BZh91AY&SY", "x.dmg", "only macOS mounts it"),
         (b"MSCF\0\0", "x", "a Windows cabinet (.cab)"),
         (b"Rar!\x1a\x07\x01\0", "x", "a RAR archive (.rar)"),
         (b"LZIP\x01\x0c", "x.tar.lz", "an lzip file (.lz)"),
@@ -191,7 +193,7 @@ fn a_kind_that_cannot_be_opened_is_named() {
     ] {
         let error = read_as(FileFormat::Auto, name, start).unwrap_err();
         assert_eq!(error.kind(), Kind::Failed, "{expected}");
-        assert!(error.message().contains(expected), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
         assert!(error.hints()[0].contains("format: plain"), "{error}");
         assert!(read_as(FileFormat::Plain, name, start).is_ok());
     }

@@ -91,7 +91,7 @@ keys! {
         /// where it has something, that is used.
         /// `true` means `{windows-arm64: windows-amd64, darwin-arm64: darwin-amd64}`,
         /// which Windows and macOS can run; a mapping names others, of the same system.
-        /// What was taken is told by `status` and at the end of each run.
+        /// `status` and the end of each run say which one was taken.
         /// The platforms must also be in `platforms`.
         "emulate" emulate: RawEmulate,
             since "0.1.0", default "no platform", example true;
