@@ -14,7 +14,7 @@ fn wrong_values() {
     insta::assert_snapshot!(versions("services:
   Bad name: {command: x}
   a: {command: \"  \"}
-  b: {comand: x}
+  b: {commands: x}
   c: {command: x, ready: {tcp: 99999}, timeout: soon}
   d: {command: x, ready: {http: localhost}, env: {1X: y}}
   e: {command: x, ready: {tcp: 1, command: y}}
@@ -38,11 +38,11 @@ fn wrong_values() {
       |
       = help: write the command line that runs it, such as `nats-server -p 4222`
 
-    error: unknown key `comand` in `b`
+    error: unknown key `commands` in `b`
      --> versions.yml:5:7
       |
-    5 |   b: {comand: x}
-      |       ^^^^^^
+    5 |   b: {commands: x}
+      |       ^^^^^^^^
       |
       = help: did you mean `command`?
 

@@ -47,7 +47,7 @@ fn services_come_after_those_that_they_need() {
     assert_eq!(order(&[]), "");
     let all = all_in_order(&project).unwrap().join(" ");
     assert_eq!(all, "cache database app lonely");
-    let error = in_order(&project, &["databse".to_owned()]).unwrap_err();
+    let error = in_order(&project, &["databases".to_owned()]).unwrap_err();
     assert!(error.hints()[0].contains("`database`"), "{error:?}");
 }
 
