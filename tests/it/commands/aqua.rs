@@ -415,5 +415,11 @@ fn packages_are_found_and_the_copy_in_the_cache_is_searched_later() {
         .larder(["search", "crate", "--registry", "nowhere"])
         .exits(2);
     assert!(out.stderr.contains("there is no folder"), "{}", out.stderr);
+    let out = env.larder(["search", "crate", "--registry", "."]).exits(2);
+    assert!(
+        out.stderr.contains("has no folder `pkgs`"),
+        "{}",
+        out.stderr
+    );
     env.larder(["search", " "]).exits(2);
 }
