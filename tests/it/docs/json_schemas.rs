@@ -127,7 +127,9 @@ fn everything() -> Printed {
         "build:\n",
         "description: An app\nhomepage: https://example.invalid\nlicense: MIT\nneeds: [base]\nbuild:\n  needs: [tool]\n",
     );
-    let tasks = "tasks:\n  test: {desc: Tests, needs: [ensure base], commands: [base]}\nci: [ensure all, run test]\n";
+    let tasks = "tasks:\n  test: {desc: Tests, needs: [ensure base], commands: [base]}\n\
+                 services: {idle: {desc: Idle, command: \"echo hello; exec sleep 600\"}, ends: {command: exit 3, ready: {tcp: 1}}}\n\
+                 ci: [ensure all, run test]\n";
     let versions = env.read("versions.yml");
     env.write(
         "versions.yml",
@@ -142,6 +144,8 @@ fn everything() -> Printed {
         for line in env.larder_json(args).json() {
             let schema = match line {
                 _ if line["event"] == "summary" => "event-summary",
+                _ if line["event"] == "services" => "services",
+                _ if line.get("service").is_some() => "log-line",
                 _ if line.get("subject").is_some() => "event-did",
                 _ => "event-finished",
             };
@@ -164,6 +168,10 @@ fn everything() -> Printed {
         "lock",
         "clean tool",
         "ensure nobody",
+        "up idle",
+        "up ends",
+        "down idle ends",
+        "logs idle",
     ] {
         lines(&mut printed, &line.split(' ').collect::<Vec<_>>());
     }
@@ -206,6 +214,11 @@ fn everything() -> Printed {
         document(&format!("cache-{what}"), &["cache", what]);
     }
     document("schemas", &["schema"]);
+    env.write(
+        "../registry/pkgs/acme/tool/registry.yaml",
+        "packages: [{type: cargo, name: acme/tool, crate: tool}]",
+    );
+    document("search", &["search", "tool", "--registry", "../registry"]);
     env.edit("versions.yml", "versions:\n", "versins: {}\nversions:\n");
     document("check", &["check"]);
     // The commands above fail for Windows, and the failures of steps are lines as well.

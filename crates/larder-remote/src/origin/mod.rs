@@ -24,8 +24,8 @@ mod web;
 
 pub use checks::{Algorithm, Checks, SignedBy, Stated};
 pub use checksums::stated_in;
-pub use fetch::{describe, exists, fetch};
+pub use fetch::{describe, exists, fetch, place};
 pub use fetched::{Fetched, Publishers};
 pub use listing::{About, Listing, version_in};
-pub use newest::{Newest, VersionLookup, newest_crate};
+pub use newest::{Newest, Registry, VersionLookup, newest_crate};
 pub use repository::{file_at, tags};

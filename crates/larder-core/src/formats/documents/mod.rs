@@ -14,6 +14,7 @@ mod project;
 mod publish;
 mod publisher;
 mod release;
+mod services;
 
 pub use changelog::{
     ChangeEntry, ChangeGroup, ChangeKind, ChangelogBasis, ChangelogDocument, UpstreamPages,
@@ -42,3 +43,4 @@ pub use publisher::{
     AddDocument, Age, OutdatedDocument, OutdatedEntry, SearchDocument, SearchEntry,
 };
 pub use release::{ReleaseStatusDocument, ReleaseStatusEntry};
+pub use services::{LogLine, ServiceEntry, ServicesLine};

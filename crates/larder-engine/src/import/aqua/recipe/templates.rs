@@ -191,7 +191,7 @@ impl Finder<'_> {
         } else {
             None
         };
-        let looks_packed = without_format(&asset).is_some()
+        let is_like_an_archive = without_format(&asset).is_some()
             || [".jar", ".7z", ".deb", ".whl", ".vsix", ".apk"]
                 .iter()
                 .any(|end| asset.ends_with(end));
@@ -201,7 +201,7 @@ impl Finder<'_> {
             signature,
             extract,
             is_flat: is_archive && is_flat,
-            is_plain: answer.packing == Packing::Plain && looks_packed,
+            is_plain: answer.packing == Packing::Plain && is_like_an_archive,
             binaries,
         })
     }
