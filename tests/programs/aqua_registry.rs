@@ -78,7 +78,6 @@ fn main() -> ExitCode {
     }
     let mut reasons: Vec<(String, Vec<String>)> = reasons.into_iter().collect();
     reasons.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
-    #[allow(clippy::cast_precision_loss, reason = "thousands")]
     let percent = 100.0 * whole.len() as f64 / cases.len().max(1) as f64;
     println!(
         "{} packages, {} whole on all of aqua's platforms: {percent:.2} %",

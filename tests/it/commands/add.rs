@@ -1,5 +1,6 @@
 //! `add`: from a release's assets to a subsystem that locks and installs.
 
+mod aqua;
 mod guesses;
 
 use crate::env::{TestEnv, host};

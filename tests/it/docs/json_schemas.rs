@@ -214,6 +214,11 @@ fn everything() -> Printed {
         document(&format!("cache-{what}"), &["cache", what]);
     }
     document("schemas", &["schema"]);
+    env.write(
+        "../registry/pkgs/acme/tool/registry.yaml",
+        "packages: [{type: cargo, name: acme/tool, crate: tool}]",
+    );
+    document("search", &["search", "tool", "--registry", "../registry"]);
     env.edit("versions.yml", "versions:\n", "versins: {}\nversions:\n");
     document("check", &["check"]);
     // The commands above fail for Windows, and the failures of steps are lines as well.

@@ -322,7 +322,8 @@ impl OnPlatform {
         let is_windows = self.target.os == "windows";
         let is_program =
             format == "raw" || format.is_empty() && !has_extension(&name, &self.version);
-        if !is_windows || !is_program || name.ends_with(".exe") || name.ends_with(".jar") {
+        let has_ending = [".exe", ".jar"].iter().any(|end| name.ends_with(end));
+        if !is_windows || !is_program || has_ending {
             return name;
         }
         let from_source = matches!(self.keys.kind.as_str(), "github_content" | "github_archive");

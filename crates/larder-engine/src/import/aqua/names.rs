@@ -38,10 +38,10 @@ pub(super) fn packing(format: &str, name: &str) -> Packing {
     if is_plain {
         return Packing::Plain;
     }
-    let format = match (format, format_of(last)) {
-        ("", Some((_, format))) => format,
-        ("", None) => extension,
-        (format, _) => format,
+    let format = if format.is_empty() {
+        format_of(last).map_or(extension, |(_, format)| format)
+    } else {
+        format
     };
     match format {
         "tar.gz" | "tgz" | "tar.xz" | "txz" | "tar.bz2" | "tbz" | "tbz2" | "tar.zst" | "tar"

@@ -90,7 +90,8 @@ impl Registry<'_> {
     /// The names and descriptions of all packages. What is read from GitHub is kept in the cache.
     pub fn index(&self) -> Result<Index> {
         if let Some(folder) = self.folder {
-            return Index::of(&all_in(folder)?);
+            check_folder(folder)?;
+            return all_in(folder).map(|packages| Index::of(&packages));
         }
         let folder = self.cache.join("aqua-registry");
         let kept = folder.join(format!("{REVISION}.json"));
@@ -102,7 +103,7 @@ impl Registry<'_> {
         let bytes = self.fetch("registry.yaml")?.ok_or_else(|| {
             Error::failed(format!("{REPOSITORY} has no registry.yaml at {REVISION}"))
         })?;
-        let index = Index::of(&parse(&bytes, "registry.yaml")?.packages)?;
+        let index = Index::of(&parse(&bytes, "registry.yaml")?.packages);
         // Without the copy, the next search reads it again.
         let _ = fs::create_dir_all(&folder).and_then(|()| {
             let text = serde_json::to_vec(&index).unwrap_or_default();
@@ -115,10 +116,7 @@ impl Registry<'_> {
         let path = format!("pkgs/{name}/registry.yaml");
         let bytes = match self.folder {
             Some(folder) => {
-                if fs::stat(folder)?.is_none() {
-                    return Err(Error::usage(format!("there is no folder {folder}"))
-                        .hint("`--registry` takes a checkout of aqua-registry"));
-                }
+                check_folder(folder)?;
                 fs::read_bounded(folder.join(&path), MAX_FILE)?
             }
             None => self.fetch(&path)?,
@@ -138,6 +136,18 @@ impl Registry<'_> {
 fn parse(bytes: &[u8], path: &str) -> Result<RegistryFile> {
     super::parse(&String::from_utf8_lossy(bytes))
         .map_err(|why| Error::failed(format!("{path} of aqua's registry can't be read")).cause(why))
+}
+
+/// Refuses a folder that is no checkout of the registry.
+fn check_folder(folder: &Utf8Path) -> Result<()> {
+    let wrong = if fs::stat(folder)?.is_none() {
+        format!("there is no folder {folder}")
+    } else if fs::stat(folder.join("pkgs"))?.is_none() {
+        format!("{folder} has no folder `pkgs`")
+    } else {
+        return Ok(());
+    };
+    Err(Error::usage(wrong).hint("`--registry` takes a checkout of aqua-registry"))
 }
 
 /// All packages of a checkout: of its merged file, or of the files of the packages.

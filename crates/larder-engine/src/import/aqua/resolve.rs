@@ -134,16 +134,19 @@ impl Keys {
         set_text(&mut self.repo_owner, &over.repo_owner);
         set_text(&mut self.repo_name, &over.repo_name);
         set_text(&mut self.version_source, &over.version_source);
-        set(&mut self.replacements, &over.replacements);
-        set(&mut self.overrides, &over.overrides);
-        set(&mut self.format_overrides, &over.format_overrides);
-        set(&mut self.supported_envs, &over.supported_envs);
-        set(&mut self.version_filter, &over.version_filter);
-        set(&mut self.version_prefix, &over.version_prefix);
-        set(&mut self.rosetta2, &over.rosetta2);
-        set(&mut self.windows_arm_emulation, &over.windows_arm_emulation);
-        set(&mut self.error_message, &over.error_message);
-        set(&mut self.no_asset, &over.no_asset);
+        set(&mut self.replacements, over.replacements.as_ref());
+        set(&mut self.overrides, over.overrides.as_ref());
+        set(&mut self.format_overrides, over.format_overrides.as_ref());
+        set(&mut self.supported_envs, over.supported_envs.as_ref());
+        set(&mut self.version_filter, over.version_filter.as_ref());
+        set(&mut self.version_prefix, over.version_prefix.as_ref());
+        set(&mut self.rosetta2, over.rosetta2.as_ref());
+        set(
+            &mut self.windows_arm_emulation,
+            over.windows_arm_emulation.as_ref(),
+        );
+        set(&mut self.error_message, over.error_message.as_ref());
+        set(&mut self.no_asset, over.no_asset.as_ref());
     }
 
     fn apply_platform(&mut self, over: &Self) {
@@ -169,19 +172,22 @@ impl Keys {
         set_text(&mut self.path, &over.path);
         set_text(&mut self.format, &over.format);
         set_text(&mut self.windows_ext, &over.windows_ext);
-        set(&mut self.cargo, &over.cargo);
-        set(&mut self.files, &over.files);
-        set(&mut self.complete_windows_ext, &over.complete_windows_ext);
-        set(&mut self.append_ext, &over.append_ext);
-        set(&mut self.checksum, &over.checksum);
-        set(&mut self.cosign, &over.cosign);
-        set(&mut self.slsa_provenance, &over.slsa_provenance);
-        set(&mut self.minisign, &over.minisign);
+        set(&mut self.cargo, over.cargo.as_ref());
+        set(&mut self.files, over.files.as_ref());
+        set(
+            &mut self.complete_windows_ext,
+            over.complete_windows_ext.as_ref(),
+        );
+        set(&mut self.append_ext, over.append_ext.as_ref());
+        set(&mut self.checksum, over.checksum.as_ref());
+        set(&mut self.cosign, over.cosign.as_ref());
+        set(&mut self.slsa_provenance, over.slsa_provenance.as_ref());
+        set(&mut self.minisign, over.minisign.as_ref());
         set(
             &mut self.github_artifact_attestations,
-            &over.github_artifact_attestations,
+            over.github_artifact_attestations.as_ref(),
         );
-        set(&mut self.vars, &over.vars);
+        set(&mut self.vars, over.vars.as_ref());
     }
 
     /// Forgets what another kind of package does not use.
@@ -217,9 +223,9 @@ impl Keys {
     }
 }
 
-fn set<T: Clone>(key: &mut Option<T>, over: &Option<T>) {
-    if over.is_some() {
-        key.clone_from(over);
+fn set<T: Clone>(key: &mut Option<T>, over: Option<&T>) {
+    if let Some(over) = over {
+        *key = Some(over.clone());
     }
 }
 

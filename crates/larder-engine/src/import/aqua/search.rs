@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use larder_core::error::Result;
-
 use super::definition::Package;
 use super::registry::last;
 
@@ -31,11 +29,11 @@ pub struct Entry {
 
 impl Index {
     /// The index of these packages.
-    pub(super) fn of(packages: &[Package]) -> Result<Self> {
+    pub(super) fn of(packages: &[Package]) -> Self {
         let mut packages: Vec<Entry> = packages.iter().map(entry).collect();
         packages.retain(|entry| !entry.name.is_empty());
         packages.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { packages })
+        Self { packages }
     }
 
     /// The packages that match all of these words, the best ones first.
@@ -175,7 +173,7 @@ packages:
   - {type: github_release, repo_owner: jqlang, repo_name: jq, description: A JSON processor, aliases: [{name: stedolan/jq}]}
   - {type: http, name: x/yq, description: YAML, search_words: [json]}
 ";
-        let index = Index::of(&super::super::parse(file).unwrap().packages).unwrap();
+        let index = Index::of(&super::super::parse(file).unwrap().packages);
         for (words, expected) in [
             (vec!["gh"], vec!["cli/cli", "a/gh-dash"]),
             (vec!["JQ"], vec!["jqlang/jq"]),

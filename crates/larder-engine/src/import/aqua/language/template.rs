@@ -158,12 +158,12 @@ fn commands(text: &str) -> Result<(Pipeline, &str), String> {
             }
             '"' => {
                 let end = rest[1..].find('"').ok_or("a quote is not closed")? + 1;
-                let inside = &rest[1..end];
-                if inside.contains('\\') {
-                    return Err(format!("`{inside}` has an escape"));
+                let quoted = &rest[1..end];
+                if quoted.contains('\\') {
+                    return Err(format!("`{quoted}` has an escape"));
                 }
                 rest = &rest[end + 1..];
-                Operand::Text(inside.to_owned())
+                Operand::Text(quoted.to_owned())
             }
             _ => {
                 let end = rest

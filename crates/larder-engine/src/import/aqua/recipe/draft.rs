@@ -145,9 +145,8 @@ fn checksums(answer: &Answer) -> Option<String> {
         .sums
         .as_ref()
         .filter(|sums| sums.unusable.is_none())?;
-    let asset = match &answer.place {
-        Place::Asset { asset: text, .. } | Place::Url(text) => text,
-        _ => return Some(sums.file.clone()),
+    let (Place::Asset { asset, .. } | Place::Url(asset)) = &answer.place else {
+        return Some(sums.file.clone());
     };
     Some(sums.file.replace(asset.as_str(), "<asset>"))
 }

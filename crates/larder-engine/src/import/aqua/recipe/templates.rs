@@ -66,15 +66,8 @@ impl Pin {
     fn pieces(&self) -> Pieces {
         let mut pieces = Pieces::new();
         push(&mut pieces, Piece::Literal(self.before.clone()));
-        pieces.push(self.expression("version", self.version.as_str()));
+        pieces.push(expression("version", self.version.as_str()));
         pieces
-    }
-
-    fn expression(&self, code: &str, value: &str) -> Piece {
-        Piece::Expression {
-            code: code.to_owned(),
-            value: value.to_owned(),
-        }
     }
 
     /// A final text in pieces: the version is an expression wherever it occurs.
@@ -83,7 +76,7 @@ impl Pin {
         let mut pieces = Pieces::new();
         for (n, part) in text.split(version).enumerate() {
             if n > 0 {
-                push(&mut pieces, self.expression("version", version));
+                push(&mut pieces, expression("version", version));
             }
             let is_telling = number.len() >= 3 && number.contains(['.', '-']);
             let parts = if is_telling {
@@ -93,12 +86,19 @@ impl Pin {
             };
             for (n, part) in parts.into_iter().enumerate() {
                 if n > 0 {
-                    push(&mut pieces, self.expression("version_number", number));
+                    push(&mut pieces, expression("version_number", number));
                 }
                 push(&mut pieces, Piece::Literal(part.to_owned()));
             }
         }
         pieces
+    }
+}
+
+fn expression(code: &str, value: &str) -> Piece {
+    Piece::Expression {
+        code: code.to_owned(),
+        value: value.to_owned(),
     }
 }
 
@@ -191,7 +191,7 @@ impl Finder<'_> {
         } else {
             None
         };
-        let looks_packed = without_format(&asset).is_some()
+        let is_like_an_archive = without_format(&asset).is_some()
             || [".jar", ".7z", ".deb", ".whl", ".vsix", ".apk"]
                 .iter()
                 .any(|end| asset.ends_with(end));
@@ -201,7 +201,7 @@ impl Finder<'_> {
             signature,
             extract,
             is_flat: is_archive && is_flat,
-            is_plain: answer.packing == Packing::Plain && looks_packed,
+            is_plain: answer.packing == Packing::Plain && is_like_an_archive,
             binaries,
         })
     }
@@ -228,12 +228,9 @@ impl Finder<'_> {
         let version = self.pin.pieces();
         let before = field("Version").len() - field("SemVer").len();
         let semver = match before.checked_sub(self.pin.before.len()) {
-            Some(0) => vec![self.pin.expression("version", self.pin.version.as_str())],
+            Some(0) => vec![expression("version", self.pin.version.as_str())],
             Some(1) if self.pin.version.number() == field("SemVer") => {
-                vec![
-                    self.pin
-                        .expression("version_number", self.pin.version.number()),
-                ]
+                vec![expression("version_number", self.pin.version.number())]
             }
             _ if before == 0 => version.clone(),
             _ => self.pin.pieces_of(field("SemVer")),
@@ -242,7 +239,7 @@ impl Finder<'_> {
         let (os, arch) = &self.answer.words;
         for (name, code, word) in [("OS", "os", os), ("Arch", "arch", arch)] {
             if field(name) == word {
-                symbols.push((name, vec![self.pin.expression(code, word)]));
+                symbols.push((name, vec![expression(code, word)]));
             }
         }
         symbols.extend(more.iter().cloned());

@@ -88,7 +88,7 @@ pub(super) fn text(draft: &Draft<'_>) -> String {
         answer
             .programs
             .iter()
-            .any(|program| program.path.ends_with(".jar"))
+            .any(|program| program.path.rsplit('.').next() == Some("jar"))
     };
     if draft.answers.values().any(is_jar) {
         line("any", "true");

@@ -10,7 +10,7 @@ use crate::servers::files::FileServer;
 fn machine() -> TestEnv {
     let env = TestEnv::new();
     env.write("versions.yml", "versions: {}\n");
-    let file: Value = serde_yaml::from_str(include_str!("../data/aqua.yaml")).expect("YAML");
+    let file: Value = serde_yaml::from_str(include_str!("../../data/aqua.yaml")).expect("YAML");
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     for package in file["packages"].as_sequence().expect("packages") {
         let name = match text(package, "name") {
@@ -298,7 +298,7 @@ fn served(env: &TestEnv) -> FileServer {
     env.sh(&format!("mkdir -p {at} && cp -r ../registry/pkgs {at}/"));
     env.write(
         &format!("{at}/registry.yaml"),
-        include_str!("../data/aqua.yaml"),
+        include_str!("../../data/aqua.yaml"),
     );
     FileServer::start(&env.base().join("github.com"))
 }
@@ -415,5 +415,11 @@ fn packages_are_found_and_the_copy_in_the_cache_is_searched_later() {
         .larder(["search", "crate", "--registry", "nowhere"])
         .exits(2);
     assert!(out.stderr.contains("there is no folder"), "{}", out.stderr);
+    let out = env.larder(["search", "crate", "--registry", "."]).exits(2);
+    assert!(
+        out.stderr.contains("has no folder `pkgs`"),
+        "{}",
+        out.stderr
+    );
     env.larder(["search", " "]).exits(2);
 }
