@@ -85,11 +85,15 @@ class Larder(Tool):
     def env(self):
         return {"LARDER_UPSTREAM_GITHUB": self.url, "GITHUB_SERVER_URL": self.url, "GITHUB_API_URL": f"{self.url}/api", "HTTPS_PROXY": "", "https_proxy": ""}
 
-    def install(self, machine, name, platform):
+    def install(self, machine, name, platform, edit=None):
         if not (machine.work / "versions.yml").exists():
             machine.work.joinpath("versions.yml").write_text(f"platforms: [{', '.join(PLATFORMS)}]\nversions: {{}}\n")
             if not machine.run(self.path, "add", name, f"github:{OWNER}/{name}")[0]:
                 return False, []
+        if edit:
+            recipe = machine.work / "subsystems" / name / "recipe.yml"
+            text = re.sub(r"(?m)^platforms: .*\n", "", recipe.read_text())
+            recipe.write_text(text.replace("\nupstream:\n", f"\nupstream:\n  {edit}\n"))
         done, _ = machine.run(self.path, "ensure", name, "--platform", platform)
         folder = machine.work / "subsystems" / name / ".bin"
         folder = folder if platform == common.HOST else folder / ".p" / platform
@@ -264,8 +268,12 @@ class Bench:
             self.publish(case)
         if case.name == "flint" and tool.optional_lock:
             others["by default"] = self.install(case, tool, common.HOST, lock=False)[0]
-        edited = any(note["edited"] for note in notes.values())
-        return "after an edit: " * edited + but(text, others), notes
+        if isinstance(tool, Larder) and case.edit:
+            platform, edit = case.edit
+            edited = self.install(case, tool, platform, edit=edit)[0]
+            others[f"with `{edit}` in its recipe"] = f"{PLATFORMS[platform]}: {edited}"
+        edits = any(note["edited"] for note in notes.values())
+        return "after an edit: " * edits + but(text, others), notes
 
     def second(self, tool, **options):
         """What a second machine does after the asset was replaced."""

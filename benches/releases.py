@@ -19,11 +19,12 @@ def marked(platform, asset, name):
 
 
 class Case:
-    """A release: its assets, which of them are right for each platform (none: there is nothing to install), and what is special."""
+    """A release: its assets, which of them are right for each platform (none: there is nothing to install), and what is special. `edit` is a line that
+    a recipe of larder can have, and the platform for which it is tried."""
 
-    def __init__(self, name, about, assets, right, page=False, tree=False, told=(), odd=None):
+    def __init__(self, name, about, assets, right, page=False, tree=False, told=(), odd=None, edit=None):
         self.name, self.about, self.assets, self.right = name, about, assets, right
-        self.page, self.tree, self.told, self.odd = page, tree, told, odd
+        self.page, self.tree, self.told, self.odd, self.edit = page, tree, told, odd, edit
 
 
 def plain(name, platforms, form="{name}-{platform}"):
@@ -85,7 +86,8 @@ def emulated():
     names = {"ember-linux-amd64.tar.gz": "linux-amd64", "ember-linux-arm64.tar.gz": "linux-arm64", "ember-darwin-amd64.tar.gz": "darwin-amd64",
              "ember-windows-amd64.zip": "windows-amd64"}
     return Case("ember", "macOS only for amd64, which Apple silicon emulates", packed("ember", names),
-                both("ember-linux-amd64.tar.gz", "ember-darwin-amd64.tar.gz", "ember-windows-amd64.zip"), told=("darwin-arm64",))
+                both("ember-linux-amd64.tar.gz", "ember-darwin-amd64.tar.gz", "ember-windows-amd64.zip"), told=("darwin-arm64",),
+                edit=("darwin-arm64", "emulate: true"))
 
 
 def wordless():
@@ -103,7 +105,8 @@ def tree():
         exe = ".exe" if "windows" in platform else ""
         files = {f"{stem}/bin/canopy{exe}": main, f"{stem}/share/canopy/greeting": GREETING, f"{stem}/lib/canopy/plugin.so": b"plugin"}
         assets[asset] = (zipped if "windows" in platform else tar)(files)
-    return Case("canopy", "a program that reads the folder beside it (`bin`, `lib`, `share`)", assets, right, tree=True)
+    return Case("canopy", "a program that reads the folder beside it (`bin`, `lib`, `share`)", assets, right, tree=True,
+                edit=("linux-amd64", "keep: tree"))
 
 
 def page(with_sums=False):
