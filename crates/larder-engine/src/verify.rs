@@ -118,7 +118,7 @@ fn verify(ctx: &Context, target: &Target) -> Result<Checked> {
     for name in subsystem
         .file_names(&target.platform)
         .iter()
-        .take(subsystem.binaries.len())
+        .take(subsystem.binaries_on(&target.platform).len())
     {
         executable::check_platform(bin.file(name.as_str()), &target.platform)?;
     }
@@ -181,8 +181,9 @@ pub fn check(
             if let Some(hint) = fs::noexec_hint(&ctx.project.root) {
                 return Err(error.hint(hint));
             }
-            let names = subsystem.file_names(&subsystem.host());
-            let mut binaries = names.iter().take(subsystem.binaries.len());
+            let host = subsystem.host();
+            let names = subsystem.file_names(&host);
+            let mut binaries = names.iter().take(subsystem.binaries_on(&host).len());
             let why =
                 binaries.find_map(|name| executable::why_not_started(dir.join(name).as_ref()));
             return Err(match why {

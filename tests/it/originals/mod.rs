@@ -9,7 +9,7 @@ use std::io::Read;
 use larder_core::Error;
 use larder_core::cancel::Cancel;
 use larder_core::model::Platform;
-use larder_core::project::{Checksum, Coordinate, Original};
+use larder_core::project::{Checksum, Coordinate, Keep, Original};
 use larder_remote::RemoteSettings;
 use larder_remote::http::{Client, Settings};
 use larder_remote::origin::{self, Checks, Fetched, Publishers};
@@ -26,6 +26,8 @@ pub fn client() -> Client {
 
 pub fn original(coordinate: Coordinate, checksum: Option<Checksum>) -> Original {
     Original {
+        keep: Keep::Files,
+        emulated: None,
         coordinate,
         checksum,
         signature: None,

@@ -3,6 +3,7 @@
 mod across_files;
 mod build;
 mod documented;
+mod exceptions;
 pub mod loading;
 mod publish;
 mod recipes;

@@ -206,7 +206,7 @@ pub fn check_claim(request: &Request<'_>, artifact: &Artifact) -> Result<()> {
         ));
     }
     for (number, file) in artifact.files.iter().enumerate() {
-        let mode = if number < subsystem.binaries.len() {
+        let mode = if number < subsystem.binaries_on(&request.target.platform).len() {
             0o755
         } else {
             0o644

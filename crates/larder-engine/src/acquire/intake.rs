@@ -23,7 +23,7 @@ use larder_core::archive::{
 use larder_core::error::{Error, Kind, Result};
 use larder_core::executable;
 use larder_core::formats::stamp;
-use larder_core::fs;
+use larder_core::fs::{self, IoContext};
 use larder_core::model::{Artifact, ArtifactFile, Digest, FileName, Name, Origin, Platform};
 use larder_core::project::Subsystem;
 use larder_remote::http::{page, read_error};
@@ -243,6 +243,30 @@ pub fn artifact(
     Ok(artifact)
 }
 
+/// Gives files that arrived further names: each name with the file that it is another name of. They
+/// are files of their own with the same bytes.
+pub fn make_links(
+    links: &[(FileName, FileName)],
+    arrived: &mut Arrived,
+    folder: &Utf8Path,
+) -> Result<()> {
+    for (name, of) in links {
+        // What is missing is reported when the artifact is made.
+        let Some(file) = arrived.files.iter().find(|file| file.name == of.as_str()) else {
+            continue;
+        };
+        let file = file.clone();
+        let mut copy = fs::create(folder.join(name))?;
+        fs::copy_content(&mut fs::open(&file.path)?, &mut copy).at("copy", &file.path)?;
+        arrived.files.push(Unpacked {
+            name: name.to_string(),
+            path: folder.join(name),
+            ..file
+        });
+    }
+    Ok(())
+}
+
 /// Removes all files of a folder, for a second attempt.
 pub fn clear_folder(folder: &Utf8Path) -> Result<()> {
     fs::list(folder)?
@@ -257,7 +281,7 @@ fn named_files(
     subsystem: &Subsystem,
     platform: &Platform,
 ) -> Result<Vec<ArtifactFile>> {
-    let binaries = subsystem.binaries.len();
+    let binaries = subsystem.binaries_on(platform).len();
     let names = subsystem.file_names(platform).into_iter().enumerate();
     names
         .map(|(number, name)| {

@@ -24,7 +24,7 @@ use larder_core::formats::documents::AddDocument;
 use larder_core::fs::{self, OwnFolder};
 use larder_core::model::{FileName, Name, Platform, Version};
 use larder_core::project::user::UserConfig;
-use larder_core::project::{Checksum, Coordinate, Original, Project, edit};
+use larder_core::project::{Checksum, Coordinate, Keep, Original, Project, edit};
 use larder_remote::RemoteSettings;
 use larder_remote::origin::{self, About, Listing, Publishers};
 
@@ -258,6 +258,8 @@ fn inspect_asset(
             signature: None,
             extract: Vec::new(),
             format: None,
+            keep: Keep::Files,
+            emulated: None,
         };
         match origin::fetch(publishers, &original, platform, true, cancel) {
             Ok(Some(fetched)) => {

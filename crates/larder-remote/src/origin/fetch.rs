@@ -52,6 +52,8 @@ fn open(
         signature,
         extract: _,
         format: _,
+        keep: _,
+        emulated: _,
     } = original;
     // What a signature is of is always read.
     let signs = |of| {

@@ -18,11 +18,11 @@ pub use build::{
     Build, BuildPlatforms, BuildSource, Links, RenderedBuild, RenderedSource, SourceFolder,
 };
 use publish::PublishRun;
-pub use subsystem::{Include, PackageConfig, Subsystem};
+pub use subsystem::{Binary, Include, PackageConfig, Subsystem};
 pub use trust::{OriginalTrust, TrustConfig, TrustedKey};
 pub use upstream::{
-    Checksum, Coordinate, Original, RawChecksums, SignatureKeys, Signed, Upstream, UpstreamKeys,
-    UpstreamSignature, override_words,
+    Checksum, Coordinate, Emulated, Keep, Original, RawChecksums, SignatureKeys, Signed, Upstream,
+    UpstreamKeys, UpstreamSignature, VersionKeys, override_words,
 };
 
 /// A checked project.

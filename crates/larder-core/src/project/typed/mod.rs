@@ -11,6 +11,7 @@ pub mod schema;
 pub mod tokens;
 pub mod tool_version;
 pub mod trust;
+pub mod upstream;
 pub mod user;
 pub mod versions;
 pub mod webhook;

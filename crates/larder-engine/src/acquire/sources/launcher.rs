@@ -77,7 +77,7 @@ pub(super) fn check(
         return Ok(());
     }
     let platform = request.target.platform;
-    let binaries = request.subsystem.binaries.len();
+    let binaries = request.subsystem.binaries_on(&platform).len();
     let names = request.subsystem.file_names(&platform);
     for name in names.iter().take(binaries) {
         if is_node_script(&folder.join(name)) {

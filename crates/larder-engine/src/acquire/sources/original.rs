@@ -231,6 +231,7 @@ fn take_once(
                 _ => error,
             }
         })?;
+    intake::make_links(&subsystem.links(&target.platform), &mut arrived, into)?;
     if let Some(description) = description {
         launcher::check(request, &place, description, &mut arrived, into)?;
     }
@@ -307,10 +308,14 @@ fn selection(
     let subsystem = request.subsystem;
     let mut globs = original.extract.clone();
     let mut names = Vec::new();
-    let binaries = subsystem.binaries.len();
-    let files = subsystem.file_names(&request.target.platform);
+    let platform = &request.target.platform;
+    let binaries = subsystem.binaries_on(platform).len();
+    let links = subsystem.links(platform);
+    let files = subsystem.file_names(platform);
     for (number, name) in files.into_iter().enumerate() {
-        if globs.iter().any(|(_, file)| *file == name) {
+        if globs.iter().any(|(_, file)| *file == name)
+            || links.iter().any(|(link, _)| *link == name)
+        {
             continue;
         }
         let included = number.checked_sub(binaries);
