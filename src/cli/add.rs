@@ -2,41 +2,53 @@
 
 use std::process::ExitCode;
 
+use camino::{Utf8Path, Utf8PathBuf};
+
 use super::Global;
 use super::session::supervised;
+use super::settings::current_dir;
 use crate::report::Verbosity;
 use larder_core::error::{Error, Result};
 use larder_core::file_lock::Waiting;
 use larder_core::model::{FileName, Name};
 use larder_core::project::Project;
 use larder_core::project::user::url_fault;
+use larder_engine::import::aqua::{self, Registry};
 use larder_engine::import::{self, AddRequest, Proposal, Source};
 use larder_engine::versions::as_if_pinned;
 use larder_remote::http;
 use larder_remote::origin::Publishers;
 
-/// Add a subsystem from its publisher's releases
+/// Add a subsystem from its publisher's releases, or from aqua's registry
 ///
 /// larder reads the asset names of a release and downloads one asset to see which programs it
 /// contains. Then it writes the recipe and adds the version to versions.yml. The recipe contains
 /// the template of the asset's name, the checksums file, and the publisher's names for operating
 /// systems and processors. Review the recipe, then run `larder lock NAME --platform all` to check
 /// it for every platform.
+///
+/// With `aqua:owner/name`, larder reads the definition of that package in aqua's registry of tools,
+/// and translates it into a recipe. `larder search` finds packages.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder add nats github:nats-io/nats-server            the latest release
   larder add nats github:nats-io/nats-server v2.10.24
   larder add search github:BurntSushi/ripgrep --binary rg
   larder add jq github:jqlang/jq --dry-run              show what would be written
-  larder add tool https://dl.example.com/tool-1.2.0-linux-amd64.tar.gz")]
+  larder add tool https://dl.example.com/tool-1.2.0-linux-amd64.tar.gz
+  larder add aqua:cli/cli                               from aqua's registry, named `cli`
+  larder add gh aqua:cli/cli@v2.98.0
+  larder add gh aqua:cli/cli --registry ../aqua-registry --offline")]
 pub struct Args {
-    /// The name of the subsystem in this project.
+    /// The name of the subsystem in this project. With `aqua:` it can be left out: the default is
+    /// the last part of the package's name.
     #[arg(value_name = "NAME")]
     name: String,
     /// Where it is released: `github:owner/name`, or the url of the file for one platform. From
-    /// such a url larder derives the urls for the other platforms.
+    /// such a url larder derives the urls for the other platforms. Or `aqua:owner/name[@VERSION]`,
+    /// a package of aqua's registry.
     #[arg(value_name = "SOURCE")]
-    source: String,
+    source: Option<String>,
     /// The version, or the release's tag. Default: the latest release, or the version in the url.
     #[arg(value_name = "VERSION")]
     version: Option<String>,
@@ -46,6 +58,9 @@ pub struct Args {
     /// Print what would be written, and write nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// With `aqua:`, read a checkout of aqua-registry in this folder, in place of GitHub.
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    registry: Option<Utf8PathBuf>,
     /// Use no network.
     #[arg(long, env = larder_core::variables::OFFLINE, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
     offline: bool,
@@ -53,8 +68,11 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
-    let name: Name = args.name.parse()?;
-    let source = Source::parse(&args.source)?;
+    let Words {
+        name,
+        source,
+        version,
+    } = args.words()?;
     let binaries = args
         .binaries
         .iter()
@@ -71,8 +89,15 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             project
         }
     };
-    let request = AddRequest::new(&project, name, source, args.version.clone(), binaries)?;
-    if args.offline {
+    let request = AddRequest::new(&project, name, source, version, binaries)?;
+    let is_aqua = matches!(request.source, Source::Aqua(_));
+    if args.registry.is_some() && !is_aqua {
+        return Err(
+            Error::usage("`--registry` is only for packages of aqua's registry")
+                .hint("write the source as `aqua:owner/name`, or leave out `--registry`"),
+        );
+    }
+    if args.offline && !is_aqua {
         return Err(Error::unavailable(
             "`add` reads the publisher's releases, which needs the network",
         )
@@ -90,7 +115,26 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         settings: &settings,
     };
     let user = &global.startup.user;
-    let proposal = import::propose(publishers, &request, user, &cancel)?;
+    let proposal = match &request.source {
+        Source::Aqua(package) => {
+            if !args.binaries.is_empty() {
+                return Err(Error::usage("`--binary` can't be used with `aqua:`")
+                    .hint("the definition names the binaries; change the recipe afterwards"));
+            }
+            let folder = args
+                .registry
+                .as_ref()
+                .map(|dir| registry_folder(dir, global))
+                .transpose()?;
+            let registry = Registry {
+                folder: folder.as_deref(),
+                publishers,
+                cache: &global.startup.cache_dir()?,
+            };
+            aqua::propose(&registry, package, &request, user, &cancel)?
+        }
+        _ => import::propose(publishers, &request, user, &cancel)?,
+    };
     cancel.check()?;
     let written = if args.dry_run {
         Vec::new()
@@ -109,6 +153,80 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints where the publisher states digests.
+fn show_checksums(proposal: &Proposal, global: &Global) {
+    let Proposal {
+        checksums,
+        unrelated,
+        inspected,
+        ..
+    } = proposal;
+    let stated = checksums.as_deref().unwrap_or(
+        "the publisher states none; the first download of each asset is trusted and locked",
+    );
+    global.message(&format!("  {:<15} {stated}", "checksums"));
+    if let Some(inspected) = inspected.filter(|_| checksums.is_none() && !unrelated.is_empty()) {
+        global.message(&format!(
+            "  {:<15} {} does not list the asset for {inspected}",
+            "",
+            unrelated.join(", ")
+        ));
+    }
+}
+
+/// What the words of the command line mean.
+struct Words {
+    name: Name,
+    source: Source,
+    version: Option<String>,
+}
+
+impl Args {
+    /// The name can be left out before `aqua:owner/name`, and the version can follow it after `@`.
+    fn words(&self) -> Result<Words> {
+        let missing = || {
+            Error::usage(format!("where is `{}` released?", self.name)).hint(format!(
+                "such as `larder add {0} github:owner/name`; `larder search {0}` looks for it in aqua's registry",
+                self.name
+            ))
+        };
+        let (name, source, version) = if self.name.starts_with("aqua:") {
+            if self.version.is_some() {
+                return Err(Error::usage(format!("too many words after {}", self.name))
+                    .hint("write `larder add [NAME] aqua:owner/name [VERSION]`"));
+            }
+            (None, &self.name, self.source.clone())
+        } else {
+            let source = self.source.as_ref().ok_or_else(missing)?;
+            (Some(self.name.as_str()), source, self.version.clone())
+        };
+        let (source, version) = match (source.strip_prefix("aqua:"), version) {
+            (Some(package), None) => match package.rsplit_once('@') {
+                Some((package, version)) if !version.is_empty() => {
+                    (Source::Aqua(package.to_owned()), Some(version.to_owned()))
+                }
+                _ => (Source::Aqua(package.to_owned()), None),
+            },
+            (_, version) => (Source::parse(source)?, version),
+        };
+        let name = match (name, &source) {
+            (None, Source::Aqua(package)) => aqua::default_name(package)?,
+            (name, _) => name.unwrap_or(&self.name).parse()?,
+        };
+        Ok(Words {
+            name,
+            source,
+            version,
+        })
+    }
+}
+
+/// The folder after `--registry`.
+pub fn registry_folder(dir: &Utf8Path, global: &Global) -> Result<Utf8PathBuf> {
+    let dir = global.startup.expand("--registry", dir.as_str())?;
+    Ok(current_dir()?.join(dir))
+}
+
 /// Prints what was found out about the release, so that the user can review it.
 fn show(
     request: &AddRequest,
@@ -122,10 +240,11 @@ fn show(
         tag,
         assets,
         missing,
-        checksums,
-        unrelated,
+        checksums: _,
+        unrelated: _,
         binaries,
         inspected,
+        notes,
         recipe,
     } = proposal;
     let AddRequest { name, source, .. } = request;
@@ -146,21 +265,16 @@ fn show(
             global.message(&format!("  {platform:<15} no asset, left out{wanted}"));
         }
         let names: Vec<&str> = binaries.iter().map(FileName::as_str).collect();
-        global.message(&format!(
-            "  {:<15} {} (seen in the asset for {inspected})",
-            "binaries",
-            names.join(", ")
-        ));
-        let stated = checksums.as_deref().unwrap_or(
-            "the publisher states none; the first download of each asset is trusted and locked",
-        );
-        global.message(&format!("  {:<15} {stated}", "checksums"));
-        if checksums.is_none() && !unrelated.is_empty() {
-            global.message(&format!(
-                "  {:<15} {} does not list the asset for {inspected}",
-                "",
-                unrelated.join(", ")
-            ));
+        let seen = inspected.map_or(String::new(), |platform| {
+            format!(" (seen in the asset for {platform})")
+        });
+        global.message(&format!("  {:<15} {}{seen}", "binaries", names.join(", ")));
+        // What is built has no file of a publisher.
+        if recipe.contains("\nupstream:") {
+            show_checksums(proposal, global);
+        }
+        for note in notes {
+            global.message(&format!("  {:<15} {note}", "note"));
         }
         for path in written {
             global.message(&format!("wrote {path}"));

@@ -37,7 +37,9 @@ fn companions(file: &str, key: &str) -> &'static str {
         }
         ("versions.yml", _) => {
             "{versions: {docs: 1.0.0, go: 1.24.0, nats: v2.10.24, nats-cli: 0.1.5}, \
-             tasks: {lint: {commands: [make lint]}, test: {commands: [make test]}}}"
+             tasks: {lint: {commands: [make lint]}, test: {commands: [make test]}}, \
+             services: {nats: {command: nats-server}, database: {command: postgres}, \
+             test: {command: serve}}}"
         }
         ("config.yml", _) => "{}",
         (_, "publish") => {

@@ -1,6 +1,7 @@
 //! Originals from the publishers' releases, from a url, or from a registry.
 
 mod downloads;
+mod emulated;
 pub mod extract;
 mod kinds;
 

@@ -8,6 +8,7 @@ pub mod loading;
 mod publish;
 mod recipes;
 mod rendered;
+mod services;
 mod settings;
 mod templates;
 mod trust;

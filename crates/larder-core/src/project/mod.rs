@@ -34,8 +34,8 @@ pub use domain::publish;
 pub use domain::{
     Binary, Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, Emulated,
     HubConfig, Include, Keep, Links, Original, OriginalTrust, PackageConfig, Project, RawChecksums,
-    RenderedBuild, RenderedSource, Signed, SourceFolder, Subsystem, Task, TrustConfig, TrustedKey,
-    UploadPolicy, Upstream, UpstreamKeys, UpstreamSignature, VersionKeys,
+    Ready, RenderedBuild, RenderedSource, Service, Signed, SourceFolder, Subsystem, Task,
+    TrustConfig, TrustedKey, UploadPolicy, Upstream, UpstreamKeys, UpstreamSignature, VersionKeys,
 };
 
 pub use crate::model::{Limits, PackageFormat};

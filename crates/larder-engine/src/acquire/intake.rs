@@ -92,6 +92,8 @@ pub enum Contents<'a> {
         subsystem: &'a Subsystem,
         /// The platform that they must be for.
         platform: Platform,
+        /// The platform whose programs they may be instead.
+        emulated: Option<Platform>,
         /// The origin of the files.
         origin: Origin,
         /// The key of the artifact that they make up.
@@ -197,7 +199,7 @@ pub fn artifact(
     contents: &Contents<'_>,
     folder: &Utf8Path,
 ) -> Result<Artifact> {
-    let artifact = match contents {
+    let mut artifact = match contents {
         Contents::Stated(artifact) => (*artifact).clone(),
         Contents::Stamped(name) => {
             let text = fs::read_text_opt(folder.join(stamp::FILE))?;
@@ -207,12 +209,14 @@ pub fn artifact(
         Contents::Named {
             subsystem,
             platform,
+            emulated,
             origin,
             inputs,
         } => Artifact {
             name: subsystem.name.clone(),
             version: subsystem.version.clone(),
             platform: *platform,
+            emulated: *emulated,
             origin: *origin,
             inputs: *inputs,
             commit: None,
@@ -220,6 +224,7 @@ pub fn artifact(
         },
     };
     compare(place, arrived, &artifact)?;
+    let mut is_emulated = false;
     for file in &artifact.files {
         let path = folder.join(&file.name);
         if file.mode == 0o755 {
@@ -229,18 +234,38 @@ pub fn artifact(
                     file.name
                 )));
             }
-            executable::check_platform(&path, &artifact.platform).map_err(|error| {
+            let suits = platform_of(&path, artifact.platform, artifact.emulated);
+            let suits = suits.map_err(|error| {
                 error.context(format!("{place} is not for {}", artifact.platform))
             })?;
+            is_emulated |= suits != artifact.platform;
             // What is on the hub was checked when it was made.
             if let Contents::Named { subsystem, .. } = contents {
-                executable::check_program(&path, &artifact.platform, subsystem.any)
+                executable::check_program(&path, &suits, subsystem.any)
                     .map_err(|error| error.context(format!("{place} is not what it should be")))?;
             }
         }
         fs::set_mode(&path, file.mode)?;
     }
+    // Programs for both platforms run without emulation.
+    if !is_emulated && matches!(contents, Contents::Named { .. }) {
+        artifact.emulated = None;
+    }
     Ok(artifact)
+}
+
+/// The platform that a program is for: the first one, or else one whose programs that runs. A file
+/// that is no executable suits both. The error is about the first one.
+pub fn platform_of(
+    path: &Utf8Path,
+    platform: Platform,
+    emulated: Option<Platform>,
+) -> Result<Platform> {
+    match (executable::check_platform(path, &platform), emulated) {
+        (Ok(_), _) => Ok(platform),
+        (Err(_), Some(other)) if executable::check_platform(path, &other).is_ok() => Ok(other),
+        (Err(error), _) => Err(error),
+    }
 }
 
 /// Gives files that arrived further names: each name with the file that it is another name of. They

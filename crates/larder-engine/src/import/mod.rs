@@ -7,6 +7,7 @@
 //! 3. The new recipe is loaded like any other. It must render to exactly the assets that were found.
 //! 4. The recipe and the version are written. If the project would be invalid with them, it stays unchanged.
 
+pub mod aqua;
 mod guess;
 mod inspect;
 mod published;
@@ -45,6 +46,7 @@ pub fn document(request: &AddRequest, proposal: Proposal, written: Vec<String>) 
         unrelated: _,
         binaries,
         inspected,
+        notes,
         recipe,
     } = proposal;
     AddDocument {
@@ -60,6 +62,7 @@ pub fn document(request: &AddRequest, proposal: Proposal, written: Vec<String>) 
         missing,
         checksums,
         seen: inspected,
+        notes,
         recipe,
         written,
     }
@@ -82,8 +85,10 @@ pub struct Proposal {
     pub unrelated: Vec<String>,
     /// The subsystem's binaries.
     pub binaries: Vec<FileName>,
-    /// The platform whose asset was inspected.
-    pub inspected: Platform,
+    /// The platform whose asset was inspected, if one was.
+    pub inspected: Option<Platform>,
+    /// What the recipe leaves out.
+    pub notes: Vec<String>,
     /// The text of the recipe.
     pub recipe: String,
 }
@@ -118,6 +123,11 @@ pub fn propose(
     let release = match &request.source {
         Source::GitHub(repo) => github(publishers, repo, request.version.as_deref())?,
         Source::Url(url) => published::release(publishers.client, url, request, cancel)?,
+        Source::Aqua(package) => {
+            return Err(Error::failed(format!(
+                "aqua:{package} has no release of its own"
+            )));
+        }
     };
     let Release {
         version,
@@ -186,7 +196,8 @@ pub fn propose(
         }),
         unrelated,
         binaries: contents.binaries,
-        inspected,
+        inspected: Some(inspected),
+        notes: Vec::new(),
         recipe,
     };
     check(publishers.settings, request, user, &proposal)?;
@@ -224,7 +235,7 @@ fn coordinate(source: &Source, tag: Option<&str>, asset: &str) -> Coordinate {
             tag: tag.unwrap_or_default().to_owned(),
             asset: asset.to_owned(),
         },
-        Source::Url(_) => Coordinate::Url(asset.to_owned()),
+        Source::Url(_) | Source::Aqua(_) => Coordinate::Url(asset.to_owned()),
     }
 }
 
@@ -246,7 +257,7 @@ fn inspect_asset(
     };
     let of = |sums: &ChecksumFiles| match request.source {
         Source::GitHub(_) => Checksum::Asset(name(sums)),
-        Source::Url(_) => Checksum::Url(name(sums)),
+        Source::Url(_) | Source::Aqua(_) => Checksum::Url(name(sums)),
     };
     for sums in guess.checksums.iter().map(Some).chain([None]) {
         cancel.check()?;

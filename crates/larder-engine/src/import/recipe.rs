@@ -62,7 +62,7 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
             line(2, "github", &quoted(repo));
             "asset"
         }
-        Source::Url(_) => "url",
+        Source::Url(_) | Source::Aqua(_) => "url",
     };
     if let Some((_, tag)) = tag
         && tag != "{{ version }}"
@@ -123,7 +123,7 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
 }
 
 /// The text as a YAML string; in quotes if YAML would read something else without them.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text
             .chars()
@@ -138,7 +138,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-fn list(texts: impl Iterator<Item = String>) -> String {
+pub(super) fn list(texts: impl Iterator<Item = String>) -> String {
     format!(
         "[{}]",
         texts
@@ -148,7 +148,7 @@ fn list(texts: impl Iterator<Item = String>) -> String {
     )
 }
 
-fn map<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+pub(super) fn map<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     format!(
         "{{{}}}",
         pairs

@@ -14,6 +14,8 @@ pub enum Source {
     GitHub(String),
     /// The URL of one file; those for other platforms are searched under similar URLs.
     Url(String),
+    /// A package of aqua's registry.
+    Aqua(String),
 }
 
 impl fmt::Display for Source {
@@ -21,6 +23,7 @@ impl fmt::Display for Source {
         match self {
             Self::GitHub(repo) => write!(f, "github:{repo}"),
             Self::Url(url) => f.write_str(url),
+            Self::Aqua(package) => write!(f, "aqua:{package}"),
         }
     }
 }
@@ -31,6 +34,9 @@ impl Source {
         let wrong = |hint: &str| {
             Err(Error::usage(format!("`larder add` can't read releases from `{text}`")).hint(hint))
         };
+        if let Some(package) = text.strip_prefix("aqua:") {
+            return Ok(Self::Aqua(package.to_owned()));
+        }
         let Some(repo) = text.strip_prefix("github:") else {
             let page = text
                 .strip_prefix("https://github.com/")
@@ -60,7 +66,7 @@ impl Source {
     pub(super) fn word(&self) -> &str {
         match self {
             Self::GitHub(repo) => repo.rsplit('/').next().unwrap_or_default(),
-            Self::Url(_) => "",
+            Self::Url(_) | Self::Aqua(_) => "",
         }
     }
 }

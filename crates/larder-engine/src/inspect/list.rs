@@ -33,6 +33,7 @@ fn entry(subsystem: &Subsystem) -> ListEntry {
             .map(ToString::to_string)
             .collect(),
         platforms: subsystem.platforms.clone(),
+        emulate: subsystem.emulate(),
         needs: subsystem.needs.clone(),
         build_needs: subsystem
             .build

@@ -339,6 +339,16 @@ const CARGO_VARIABLES: ClientVariables = ClientVariables {
     defaults: &[("CARGO_NET_RETRY", "1"), ("CARGO_HTTP_TIMEOUT", "15")],
 };
 
+/// The newest version of a crate, which cargo is asked for.
+pub fn newest_crate(
+    publishers: Publishers<'_>,
+    name: &str,
+    cancel: &Cancel,
+) -> Result<Option<String>> {
+    let versions = crate_versions(name, Tools::new(publishers.settings, cancel))?;
+    Ok(versions.into_iter().next())
+}
+
 /// The newest version of a crate in the index that cargo uses.
 fn crate_versions(name: &str, tools: Tools<'_>) -> Answer {
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {

@@ -14,7 +14,7 @@ pub struct AddDocument {
     pub name: Name,
     /// The version that is pinned.
     pub version: Version,
-    /// Where it is released: `github:owner/name`, or a url.
+    /// Where it is released: `github:owner/name`, a url, or `aqua:` and a package of aqua's registry.
     pub source: String,
     /// The tag of the release; null for a url.
     pub tag: Option<String>,
@@ -27,12 +27,40 @@ pub struct AddDocument {
     /// The file that states digests, in which `<asset>` stands for the name of each asset; null if
     /// there is none.
     pub checksums: Option<String>,
-    /// The platform whose asset was inspected.
-    pub seen: Platform,
+    /// The platform whose asset was inspected; null if none was.
+    pub seen: Option<Platform>,
+    /// What the recipe leaves out, such as a signature that larder can't check.
+    pub notes: Vec<String>,
     /// The text of the recipe.
     pub recipe: String,
     /// Files that were written; empty with `--dry-run`.
     pub written: Vec<String>,
+}
+
+/// `search`: the packages of aqua's registry that match.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SearchDocument {
+    /// The revision of the registry; null for a folder.
+    pub revision: Option<String>,
+    /// The words.
+    pub words: Vec<String>,
+    /// How many packages match; not all of them may be listed.
+    pub found: usize,
+    /// The packages, the best matches first.
+    pub packages: Vec<SearchEntry>,
+}
+
+/// A package of aqua's registry.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SearchEntry {
+    /// Its name.
+    pub name: String,
+    /// One line that says what it is.
+    pub description: String,
+    /// The url of its home page.
+    pub homepage: String,
+    /// What `larder add` adds it by.
+    pub source: String,
 }
 
 /// `outdated`: which versions are not the newest.

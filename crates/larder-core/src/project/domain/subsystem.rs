@@ -1,5 +1,6 @@
 //! A subsystem: its checked recipe together with its pinned version.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use camino::Utf8PathBuf;
@@ -137,6 +138,21 @@ impl Subsystem {
             .as_ref()
             .and_then(|upstream| upstream.binaries_on(platform, &self.version))
             .unwrap_or(&self.binaries)
+    }
+
+    /// Its platforms that run the programs of another one, each with the other one.
+    pub fn emulate(&self) -> BTreeMap<Platform, Platform> {
+        let Some(upstream) = &self.upstream else {
+            return BTreeMap::new();
+        };
+        let other = |platform: &Platform| {
+            let keys = upstream.on(platform, &self.version);
+            keys.emulate?.get(platform).copied()
+        };
+        let platforms = self.platforms.iter();
+        platforms
+            .filter_map(|platform| Some((*platform, other(platform)?)))
+            .collect()
     }
 
     /// The names of the binaries that it has on any of its platforms, without `.exe`: first those

@@ -8,6 +8,7 @@ pub mod publish;
 pub mod publish_words;
 pub mod recipe;
 pub mod schema;
+pub mod services;
 pub mod tokens;
 pub mod tool_version;
 pub mod trust;

@@ -8,6 +8,7 @@
 mod build;
 pub mod cache;
 mod described;
+mod expectation;
 mod launcher;
 mod managed;
 pub mod original;
