@@ -271,7 +271,8 @@ class Bench:
         if isinstance(tool, Larder) and case.edit:
             platform, edit = case.edit
             edited = self.install(case, tool, platform, edit=edit)[0]
-            others[f"with `{edit}` in its recipe"] = f"{PLATFORMS[platform]}: {edited}"
+            if edited.startswith("right"):
+                others[f"with `{edit}` in its recipe"] = f"{PLATFORMS[platform]}: {edited}"
         edits = any(note["edited"] for note in notes.values())
         return "after an edit: " * edits + but(text, others), notes
 
@@ -333,6 +334,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--larder", default=str(common.REPO / "target/release/larder"))
     parser.add_argument("--json", action="store_true", help="print all that the tools said, too")
+    parser.add_argument("--into", metavar="PAGE", type=Path, help="replace the table of a page, such as docs/comparison.md")
     parser.add_argument("--messages", action="store_true", help="print below the table why a tool refused")
     parser.add_argument("--again", metavar="RUNS", type=int, default=0, help="also measure how long it takes to find that nothing is to be done")
     for peer in PEERS:
@@ -353,7 +355,10 @@ def main():
         return
     print(time.strftime("%Y-%m-%d: ", time.gmtime()) + "; ".join(f"{name}: {version}" for name, version in versions.items()) + "\n")
     heads = [name + (" (Linux only)" if len(tools[name].platforms) == 1 else "") for name in paths]
-    print(table(["release", *heads], [[case.about, *(cells[name][0] for name in paths)] for case, cells in rows]))
+    shown = table(["release", *heads], [[case.about, *(cells[name][0] for name in paths)] for case, cells in rows])
+    print(shown)
+    if args.into:
+        args.into.write_text(re.sub(r"(?m)^\| release \|.*(?:\n\|.*)*", lambda _: shown, args.into.read_text(), count=1))
     if again:
         print(f"\nNothing to do, one program: {', '.join(f'{name} {common.figure(value)} ms' for name, value in again.items())}")
     if args.messages:
@@ -365,7 +370,9 @@ def main():
 
 
 def table(heads, lines):
-    return "\n".join("| " + " | ".join(row) + " |" for row in [heads, ["---"] * len(heads), *lines])
+    """A table of Markdown, all of whose columns are text."""
+    rows = ["| " + " | ".join(row) + " |" for row in (heads, *lines)]
+    return "\n".join([rows[0], "|---" * len(heads) + "|", *rows[1:]])
 
 
 if __name__ == "__main__":
