@@ -1,5 +1,6 @@
 //! `larder add`.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -13,19 +14,22 @@ use larder_core::file_lock::Waiting;
 use larder_core::model::{FileName, Name};
 use larder_core::project::Project;
 use larder_core::project::user::url_fault;
-use larder_engine::import::aqua::{self, Registry};
+use larder_engine::import::aqua;
 use larder_engine::import::{self, AddRequest, Proposal, Source};
 use larder_engine::versions::as_if_pinned;
 use larder_remote::http;
-use larder_remote::origin::Publishers;
+use larder_remote::origin::{Publishers, Registry};
 
-/// Add a subsystem from its publisher's releases, or from aqua's registry
+/// Add a subsystem from its publisher's releases, or from a registry
 ///
 /// larder reads the asset names of a release and downloads one asset to see which programs it
-/// contains. Then it writes the recipe and adds the version to versions.yml. The recipe contains
-/// the template of the asset's name, the checksums file, and the publisher's names for operating
-/// systems and processors. Review the recipe, then run `larder lock NAME --platform all` to check
-/// it for every platform.
+/// contains. Where a name does not tell the operating system or the processor, it reads the header
+/// of the program. Then it writes the recipe and adds the version to versions.yml. The recipe
+/// contains the template of the asset's name, the checksums file, and the publisher's names for
+/// operating systems and processors. What larder is not sure about it says, or it asks: `--asset`
+/// answers. A package of npm or of the Python index must contain a program; a crate is built.
+/// Review the recipe, then run `larder lock NAME --platform all` to check it for every
+/// platform.
 ///
 /// With `aqua:owner/name`, larder reads the definition of that package in aqua's registry of tools,
 /// and translates it into a recipe. `larder search` finds packages.
@@ -35,26 +39,34 @@ use larder_remote::origin::Publishers;
   larder add nats github:nats-io/nats-server v2.10.24
   larder add search github:BurntSushi/ripgrep --binary rg
   larder add jq github:jqlang/jq --dry-run              show what would be written
+  larder add tool github:acme/tool --asset linux-amd64=tool-server-linux
   larder add tool https://dl.example.com/tool-1.2.0-linux-amd64.tar.gz
   larder add aqua:cli/cli                               from aqua's registry, named `cli`
   larder add gh aqua:cli/cli@v2.98.0
-  larder add gh aqua:cli/cli --registry ../aqua-registry --offline")]
+  larder add gh aqua:cli/cli --registry ../aqua-registry --offline
+  larder add ruff pypi:ruff                             the newest version of a wheel
+  larder add hexyl crate:hexyl@0.16.0                   built with cargo")]
 pub struct Args {
     /// The name of the subsystem in this project. With `aqua:` it can be left out: the default is
     /// the last part of the package's name.
     #[arg(value_name = "NAME")]
     name: String,
-    /// Where it is released: `github:owner/name`, or the url of the file for one platform. From
-    /// such a url larder derives the urls for the other platforms. Or `aqua:owner/name[@VERSION]`,
-    /// a package of aqua's registry.
+    /// Where it is released: `github:owner/name`, the url of the file for one platform, the package
+    /// of a registry, `npm:PACKAGE`, `pypi:PACKAGE` or `crate:NAME`, or a package of aqua's registry,
+    /// `aqua:owner/name`. All but the first two may end in `@VERSION`. From a url larder derives the
+    /// urls for the other platforms.
     #[arg(value_name = "SOURCE")]
     source: Option<String>,
-    /// The version, or the release's tag. Default: the latest release, or the version in the url.
+    /// The version, or the release's tag. Default: the latest one, or the version in the url.
     #[arg(value_name = "VERSION")]
     version: Option<String>,
     /// A binary to install (repeatable). Default: all programs in the asset.
     #[arg(long = "binary", value_name = "NAME")]
     binaries: Vec<String>,
+    /// The asset for a platform, as PLATFORM=NAME (repeatable). Default: guessed from the names of
+    /// the assets. The assets for other platforms are then those of the same product.
+    #[arg(long = "asset", value_name = "PLATFORM=NAME")]
+    assets: Vec<String>,
     /// Print what would be written, and write nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -78,6 +90,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         .iter()
         .map(|text| Ok(text.parse::<FileName>()?))
         .collect::<Result<Vec<_>>>()?;
+    let assets = args
+        .assets
+        .iter()
+        .map(|text| AddRequest::asset(text))
+        .collect::<Result<BTreeMap<_, _>>>()?;
     let root = global.root()?;
     let project = match global.load(&root) {
         Ok(project) => project,
@@ -89,7 +106,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             project
         }
     };
-    let request = AddRequest::new(&project, name, source, version, binaries)?;
+    let request = AddRequest::new(&project, name, source, version, binaries, assets)?;
     let is_aqua = matches!(request.source, Source::Aqua(_));
     if args.registry.is_some() && !is_aqua {
         return Err(
@@ -126,7 +143,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
                 .as_ref()
                 .map(|dir| registry_folder(dir, global))
                 .transpose()?;
-            let registry = Registry {
+            let registry = aqua::Registry {
                 folder: folder.as_deref(),
                 publishers,
                 cache: &global.startup.cache_dir()?,
@@ -154,18 +171,41 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 }
 
 /// Prints where the publisher states digests.
-fn show_checksums(proposal: &Proposal, global: &Global) {
+fn show_checksums(request: &AddRequest, proposal: &Proposal, global: &Global) {
     let Proposal {
+        assets,
         checksums,
+        sums,
         unrelated,
         inspected,
+        recipe,
         ..
     } = proposal;
-    let stated = checksums.as_deref().unwrap_or(
-        "the publisher states none; the first download of each asset is trusted and locked",
-    );
-    global.message(&format!("  {:<15} {stated}", "checksums"));
-    if let Some(inspected) = inspected.filter(|_| checksums.is_none() && !unrelated.is_empty()) {
+    let source = &request.source;
+    if matches!(source, Source::Aqua(_)) && !recipe.contains("\nupstream:") {
+        // What is built has no file of a publisher.
+        return;
+    }
+    let stated = checksums.as_deref().unwrap_or(match source {
+        Source::Package(Registry::Crate, ..) => "cargo verifies what it downloads",
+        Source::Package(..) => "stated by the registry",
+        _ => "the publisher states none; the first download of each asset is trusted and locked",
+    });
+    let only: Vec<String> = if sums.len() < assets.len() {
+        sums.keys().map(ToString::to_string).collect()
+    } else {
+        Vec::new()
+    };
+    let only = if only.is_empty() {
+        String::new()
+    } else {
+        format!(" (only for {})", only.join(", "))
+    };
+    global.message(&format!("  {:<15} {stated}{only}", "checksums"));
+    if let Some(inspected) = inspected
+        && !sums.contains_key(inspected)
+        && !unrelated.is_empty()
+    {
         global.message(&format!(
             "  {:<15} {} does not list the asset for {inspected}",
             "",
@@ -241,7 +281,11 @@ fn show(
         assets,
         missing,
         checksums: _,
+        sums: _,
         unrelated: _,
+        unsure,
+        unreadable,
+        emulated,
         binaries,
         inspected,
         notes,
@@ -262,25 +306,44 @@ fn show(
             } else {
                 ""
             };
-            global.message(&format!("  {platform:<15} no asset, left out{wanted}"));
+            let only = unreadable.get(platform).map_or(String::new(), |package| {
+                format!(", only {package}, which larder can't open")
+            });
+            global.message(&format!(
+                "  {platform:<15} no asset{only}, left out{wanted}"
+            ));
         }
         let names: Vec<&str> = binaries.iter().map(FileName::as_str).collect();
         let seen = inspected.map_or(String::new(), |platform| {
-            format!(" (seen in the asset for {platform})")
+            let what = match source {
+                Source::Package(..) => "package",
+                _ => "asset",
+            };
+            format!(" (seen in the {what} for {platform})")
         });
         global.message(&format!("  {:<15} {}{seen}", "binaries", names.join(", ")));
-        // What is built has no file of a publisher.
-        if recipe.contains("\nupstream:") {
-            show_checksums(proposal, global);
-        }
+        show_checksums(request, proposal, global);
         for note in notes {
             global.message(&format!("  {:<15} {note}", "note"));
+        }
+        for doubt in unsure {
+            global.message(&format!("  {:<15} {doubt}", "not sure"));
+        }
+        if let Some(platform) = emulated.first() {
+            global.message(&format!(
+                "  {:<15} `emulate: true` in the recipe takes the amd64 program for {platform}, which its system can run",
+                "hint"
+            ));
         }
         for path in written {
             global.message(&format!("wrote {path}"));
         }
+        let next = match source {
+            Source::Package(Registry::Crate, ..) => format!("larder ensure {name}"),
+            _ => format!("larder lock {name} --platform all"),
+        };
         if !written.is_empty() {
-            global.message(&format!("next: larder lock {name} --platform all"));
+            global.message(&format!("next: {next}"));
         }
     }
     if written.is_empty() {

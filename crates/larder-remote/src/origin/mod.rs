@@ -27,5 +27,5 @@ pub use checksums::stated_in;
 pub use fetch::{describe, exists, fetch, place};
 pub use fetched::{Fetched, Publishers};
 pub use listing::{About, Listing, version_in};
-pub use newest::{Newest, VersionLookup, newest_crate};
+pub use newest::{Newest, Registry, VersionLookup, newest_crate};
 pub use repository::{file_at, tags};

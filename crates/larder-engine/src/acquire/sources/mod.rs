@@ -9,7 +9,7 @@ mod build;
 pub mod cache;
 mod described;
 mod expectation;
-mod launcher;
+pub(crate) mod launcher;
 mod managed;
 pub mod original;
 

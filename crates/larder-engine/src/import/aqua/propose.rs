@@ -1,5 +1,7 @@
 //! The recipe for a package of aqua's registry: chooses the version, and checks the recipe against the definition.
 
+use std::collections::BTreeMap;
+
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::fs::{self, OwnFolder};
@@ -89,7 +91,11 @@ pub fn propose(
         tag: Some(tag),
         missing,
         checksums,
+        sums: BTreeMap::new(),
         unrelated: Vec::new(),
+        unsure: Vec::new(),
+        unreadable: BTreeMap::new(),
+        emulated: Vec::new(),
         binaries,
         inspected: None,
         notes,
