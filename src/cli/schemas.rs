@@ -10,9 +10,9 @@ use crate::report::{DidLine, FinishedLine, SummaryLine};
 use larder_core::formats::documents::{
     AddDocument, CacheDirDocument, ChangelogDocument, CheckDocument, DoctorDocument, EnvDocument,
     FleetChannel, FleetChannelsDocument, FleetEvent, FleetNode, FleetNodesDocument, FleetRollout,
-    FleetRolloutsDocument, InitDocument, ListDocument, OutdatedDocument, PlanDocument,
-    ProofsDocument, PublishChecksDocument, PublishStatusDocument, ReleaseStatusDocument,
-    SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
+    FleetRolloutsDocument, InitDocument, InitFromDocument, ListDocument, OutdatedDocument,
+    PlanDocument, ProofsDocument, PublishChecksDocument, PublishStatusDocument,
+    ReleaseStatusDocument, SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
 };
 use larder_core::project::schema::{recipe_schema, user_schema, versions_schema};
 use larder_engine::cache::{Checked, Pruned, Usage};
@@ -138,6 +138,11 @@ pub const ALL: &[SchemaInfo] = &[
     ),
     info("add", "larder add --json", schema_of::<AddDocument>),
     info("init", "larder init --json", schema_of::<InitDocument>),
+    info(
+        "init-from",
+        "larder init --from FILE --json",
+        schema_of::<InitFromDocument>,
+    ),
     info(
         "cache-dir",
         "larder cache dir --json",
