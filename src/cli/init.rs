@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Global;
 use crate::report::Verbosity;
@@ -17,13 +17,33 @@ use larder_engine::init::{FileChange, LarderSource, Workflow, init, pages_folder
 /// needs to .gitignore and .gitattributes. Existing files are not overwritten. `--ci github` also
 /// writes a workflow that plans, builds what is not released yet, and releases it. In an existing
 /// project, `--ci github` writes only the workflow.
+///
+/// `--from FILE` makes the project from what another tool's file says: its tools get a version and a
+/// recipe, its tasks become tasks of larder where they can be translated. The kinds are Taskfile.yml
+/// (with the Taskfiles that it includes), mise.toml, .tool-versions, aqua.yaml, DotSlash files and
+/// .goreleaser.yaml. FILE stays as it is. What could not be moved is listed with file, line and
+/// reason, at the end and in versions.yml. The exit code is 0 even if something is left; it is 1 or
+/// 5 if a tool was looked up and could not be found or its publisher did not answer, and everything
+/// else is written in that case, too.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder init                 in an empty folder; then `larder ensure all`
+  larder init --from Taskfile.yml            take over its tools and tasks
+  larder init --from mise.toml --dry-run     show what would be written
+  larder init --from .tool-versions --from Taskfile.yml
   larder init --ci github     also write .github/workflows/larder.yml
   larder init --ci github --publish    with a job that feeds the package managers on a tag
   larder init --ci github --pages site    with a job that puts site/ on GitHub Pages")]
 pub struct Args {
+    /// Take over the tools and tasks of this file (repeatable). What an earlier file says precedes.
+    #[arg(long, value_name = "FILE", conflicts_with = "ci")]
+    from: Vec<Utf8PathBuf>,
+    /// Print the files that `--from` would write, and write none.
+    #[arg(short = 'n', long, requires = "from")]
+    dry_run: bool,
+    /// Use no network: tools whose file does not say where they are downloaded are left.
+    #[arg(long, requires = "from", env = larder_core::variables::OFFLINE, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
+    offline: bool,
     /// Write a workflow for this CI.
     #[arg(long, value_name = "CI", value_enum)]
     ci: Option<Ci>,
@@ -68,6 +88,9 @@ fn channels(global: &Global, root: &Utf8Path) -> Result<Vec<ChannelKind>> {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.start()?;
+    if !args.from.is_empty() {
+        return super::init_from::run(&args.from, &root, args.dry_run, args.offline, global);
+    }
     let publish = args.publish.then(|| channels(global, &root)).transpose()?;
     let pages = args.pages.as_deref().map(pages_folder).transpose()?;
     let workflow = args.ci.map(|Ci::Github| Workflow {

@@ -27,6 +27,7 @@ mod generate;
 mod global;
 mod graph;
 mod init;
+mod init_from;
 mod install;
 mod key;
 mod line;

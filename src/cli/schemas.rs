@@ -10,9 +10,10 @@ use crate::report::{DidLine, FinishedLine, SummaryLine};
 use larder_core::formats::documents::{
     AddDocument, CacheDirDocument, ChangelogDocument, CheckDocument, DoctorDocument, EnvDocument,
     FleetChannel, FleetChannelsDocument, FleetEvent, FleetNode, FleetNodesDocument, FleetRollout,
-    FleetRolloutsDocument, InitDocument, ListDocument, LogLine, OutdatedDocument, PlanDocument,
-    ProofsDocument, PublishChecksDocument, PublishStatusDocument, ReleaseStatusDocument,
-    SchemasDocument, SearchDocument, ServicesLine, StatusDocument, TasksDocument, WhyDocument,
+    FleetRolloutsDocument, InitDocument, InitFromDocument, ListDocument, LogLine, OutdatedDocument,
+    PlanDocument, ProofsDocument, PublishChecksDocument, PublishStatusDocument,
+    ReleaseStatusDocument, SchemasDocument, SearchDocument, ServicesLine, StatusDocument,
+    TasksDocument, WhyDocument,
 };
 use larder_core::project::schema::{recipe_schema, user_schema, versions_schema};
 use larder_engine::cache::{Checked, Pruned, Usage};
@@ -153,6 +154,11 @@ pub const ALL: &[SchemaInfo] = &[
         schema_of::<SearchDocument>,
     ),
     info("init", "larder init --json", schema_of::<InitDocument>),
+    info(
+        "init-from",
+        "larder init --from FILE --json",
+        schema_of::<InitFromDocument>,
+    ),
     info(
         "cache-dir",
         "larder cache dir --json",

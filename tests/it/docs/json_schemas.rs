@@ -119,6 +119,11 @@ fn everything() -> Printed {
             "github",
         ],
     );
+    let file = format!("{}/tests/it/data/from/dotslash-plain", crate::env::REPO);
+    document(
+        "init-from",
+        &["init", "--from", &file, "--offline", "--dry-run"],
+    );
     env.script_subsystem("app", "v1.0.0");
     env.script_subsystem("base", "v2.0.0");
     env.script_subsystem("tool", "v3");

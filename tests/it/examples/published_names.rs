@@ -144,6 +144,8 @@ fn every_example_file_names_an_existing_schema() {
     for folder in ["examples", "subsystems"] {
         collect(&Utf8Path::new(REPO).join(folder), &mut files);
     }
+    // Its files are those of another tool.
+    files.retain(|file| !file.as_str().contains("/from-taskfile/"));
     assert!(files.len() > 30, "{files:?}");
     for file in files {
         let text = std::fs::read_to_string(&file).expect("file");

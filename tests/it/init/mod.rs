@@ -1,5 +1,7 @@
 //! `larder init`: creates a working project and overwrites nothing of the user's.
 
+mod from;
+
 use crate::env::TestEnv;
 
 #[test]

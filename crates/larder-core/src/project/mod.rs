@@ -12,11 +12,12 @@
 //! ```
 //! Reading goes on after a problem, so that one run shows them all. `render` fills in a recipe's
 //! templates for a platform, with `template`; `user` is the user's own `config.yml`; `edit` changes
-//! the text of versions.yml.
+//! the text of versions.yml; `foreign` reads files of other tools.
 
 mod cycles;
 mod domain;
 pub mod edit;
+pub mod foreign;
 mod load;
 pub mod paths;
 mod recipe_file;

@@ -1,8 +1,10 @@
 //! `init`: writes a starter project, its CI workflow, and the files that editors and git use. An existing file is never
 //! overwritten.
 
+mod from;
 mod starter;
 
+pub use from::{FileKind, FromContext, FromRequest, LeftLine, Taken, grouped, init_from};
 pub use starter::{LarderSource, pages_folder};
 
 use camino::Utf8Path;
@@ -105,16 +107,8 @@ pub fn init(
     }
     // The schemas are not for the user to change: always write those of this version.
     write_schemas(root)?;
-    let attributes = format!(
-        "# Git keeps the lines that both branches added when it merges them.\n{GIT_ATTRIBUTES}\n\
-         # Git leaves line ends alone: the bytes of a source decide whether it is built again.\n\
-         subsystems/** -text\n"
-    );
-    for (file, lines) in [
-        (".gitignore", starter::GITIGNORE),
-        (".gitattributes", &attributes),
-    ] {
-        files.push((file.to_owned(), extend(&root.join(file), lines)?));
+    for (file, lines) in extensions() {
+        files.push((file.to_owned(), extend(&root.join(file), &lines)?));
     }
     // The file that makes the folder a project is written last: a run that is killed can be run again.
     if let Some((path, text)) = starter::FILES.iter().find(|(path, _)| *path == VERSIONS)
@@ -189,10 +183,36 @@ fn write_new(root: &Utf8Path, path: &str, text: &str) -> Result<FileChange> {
     Ok(FileChange::Written)
 }
 
+/// The lines that git's files of a project have.
+fn extensions() -> [(&'static str, String); 2] {
+    let attributes = format!(
+        "# Git keeps the lines that both branches added when it merges them.\n{GIT_ATTRIBUTES}\n\
+         # Git leaves line ends alone: the bytes of a source decide whether it is built again.\n\
+         subsystems/** -text\n"
+    );
+    [
+        (".gitignore", starter::GITIGNORE.to_owned()),
+        (".gitattributes", attributes),
+    ]
+}
+
 /// Appends the lines that a file does not have yet; its own lines are unchanged.
 fn extend(path: &Utf8Path, lines: &str) -> Result<FileChange> {
-    let old = fs::read_text_opt(path)?;
-    let mut text = old.clone().unwrap_or_default();
+    let existed = fs::lstat(path)?.is_some();
+    let Some(text) = extended_text(path, lines)? else {
+        return Ok(FileChange::Kept);
+    };
+    fs::write_atomic(path, text.as_bytes())?;
+    Ok(if existed {
+        FileChange::Extended
+    } else {
+        FileChange::Written
+    })
+}
+
+/// The text of a file with the lines that it does not have yet; `None` if it has them all.
+fn extended_text(path: &Utf8Path, lines: &str) -> Result<Option<String>> {
+    let mut text = fs::read_text_opt(path)?.unwrap_or_default();
     let plain = |line: &str| line.trim().trim_matches('/').to_owned();
     let known: Vec<String> = text.lines().map(plain).collect();
     let is_rule = |line: &str| !line.is_empty() && !line.starts_with('#');
@@ -201,7 +221,7 @@ fn extend(path: &Utf8Path, lines: &str) -> Result<FileChange> {
         .filter(|line| is_rule(line))
         .all(|line| known.contains(&plain(line)))
     {
-        return Ok(FileChange::Kept);
+        return Ok(None);
     }
     let missing = lines
         .lines()
@@ -213,12 +233,7 @@ fn extend(path: &Utf8Path, lines: &str) -> Result<FileChange> {
         text.push_str(line);
         text.push('\n');
     }
-    fs::write_atomic(path, text.as_bytes())?;
-    Ok(if old.is_some() {
-        FileChange::Extended
-    } else {
-        FileChange::Written
-    })
+    Ok(Some(text))
 }
 
 /// The `owner/name` of git's remote `origin`, if that is a repository on github.com.

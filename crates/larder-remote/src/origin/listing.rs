@@ -86,6 +86,22 @@ impl Listing {
             })
     }
 
+    /// The tags of the releases, newest first, at most a thousand.
+    pub fn tags(&self) -> Result<Vec<String>> {
+        let (mut tags, mut at) = (Vec::new(), None);
+        for _ in 0..10 {
+            let Some(page) = self.api.page(at)? else {
+                break;
+            };
+            tags.extend(page.releases.into_iter().map(|release| release.tag));
+            at = page.next;
+            if at.is_none() {
+                break;
+            }
+        }
+        Ok(tags)
+    }
+
     /// The repository's metadata.
     pub fn about(&self) -> Result<About> {
         let Some(repository) = self.api.repository()? else {

@@ -8,6 +8,7 @@ mod changelog;
 mod decision;
 mod doctor;
 mod fleet;
+mod init_from;
 mod installed;
 mod program;
 mod project;
@@ -27,6 +28,10 @@ pub use doctor::{DoctorCheck, DoctorDocument};
 pub use fleet::{
     FleetChannel, FleetChannelsDocument, FleetEvent, FleetHalt, FleetMember, FleetNode,
     FleetNodesDocument, FleetRollout, FleetRolloutsDocument, FleetRunning,
+};
+pub use init_from::{
+    InitFromDocument, InitFromFile, InitFromLeft, InitFromReplaced, InitFromSource, InitFromTask,
+    InitFromTool, InitFromToolState,
 };
 pub use installed::{
     EnvDocument, ProofEntry, ProofState, ProofsDocument, StatusDocument, StatusEntry,

@@ -16,6 +16,7 @@ use crate::error::Problem;
 use crate::merge_conflict;
 
 mod advice;
+mod merge;
 mod node;
 mod offsets;
 
@@ -31,8 +32,19 @@ const TEMPLATE_HINT: &str = "a value with a template needs quotes: \"{{ version 
 
 /// Parses a file. If there is no tree, the problems say why; there can be problems with a tree too.
 pub fn parse(source: &Source) -> (Option<Node>, Vec<Problem>) {
+    parse_as(source, false)
+}
+
+/// Parses a file of another tool, in which merge keys are allowed.
+pub fn parse_with_merge_keys(source: &Source) -> (Option<Node>, Vec<Problem>) {
+    let (tree, problems) = parse_as(source, true);
+    (tree.map(merge::merged), problems)
+}
+
+fn parse_as(source: &Source, merge_keys: bool) -> (Option<Node>, Vec<Problem>) {
     let mut builder = Builder {
         source,
+        merge_keys,
         offsets: Offsets::new(&source.text),
         stack: Vec::new(),
         root: None,
@@ -125,6 +137,7 @@ struct PendingKey {
 
 struct Builder<'a> {
     source: &'a Source,
+    merge_keys: bool,
     offsets: Offsets,
     stack: Vec<Frame>,
     root: Option<Node>,
@@ -276,7 +289,7 @@ impl Builder<'_> {
             self.count(nodes, &node.span)?;
             self.anchors.insert(anchor, node.clone());
         }
-        let source = self.source;
+        let (source, merge_keys) = (self.source, self.merge_keys);
         match self.stack.last_mut() {
             None => self.root = Some(node),
             Some(Frame::List { items, .. }) => items.push(node),
@@ -294,7 +307,7 @@ impl Builder<'_> {
                 Some(PendingKey { text: None, .. }) => {}
                 None => {
                     let span = node.span.clone();
-                    let (text, refused) = match key_text(node, entries, seen, source) {
+                    let (text, refused) = match key_text(node, entries, seen, source, merge_keys) {
                         Ok(text) => (Some(text), None),
                         Err(problem) => (None, Some(problem)),
                     };
@@ -372,13 +385,14 @@ fn key_text(
     entries: &[Entry],
     seen: &mut Seen,
     source: &Source,
+    merge_keys: bool,
 ) -> Result<String, Problem> {
     let Node { span, kind } = node;
     let refuse = |span: Range<usize>, message: String, hint: String| {
         Err(source.problem(span, message, Some(hint)))
     };
     match kind {
-        Kind::Scalar { text, plain: true } if text == "<<" => refuse(
+        Kind::Scalar { text, plain: true } if text == "<<" && !merge_keys => refuse(
             span,
             "merge keys are not supported".into(),
             "write the keys out".into(),
