@@ -137,7 +137,7 @@ fn missing(project: &Utf8Path, name: &str, package: &Whole) -> Vec<String> {
         };
         let is_shared = is_shared(package, *platform);
         let expected = |program: &str| {
-            found.contains(&content(source_of(*platform, answer), program, is_shared))
+            found.contains(&content(source_of(package, *platform), program, is_shared))
         };
         let files = answer.programs.iter().map(|program| program.path.as_str());
         if !files.into_iter().all(expected) || found.len() < answer.programs.len() {
@@ -147,13 +147,15 @@ fn missing(project: &Utf8Path, name: &str, package: &Whole) -> Vec<String> {
     missing
 }
 
-/// The platform whose programs a platform gets.
-fn source_of(platform: Platform, answer: &Answer) -> Platform {
-    if answer.emulated {
-        Platform {
-            arch: Arch::Amd64,
-            ..platform
-        }
+/// The platform whose programs a platform gets: where it has the file of another processor, those of that one.
+fn source_of(package: &Whole, platform: Platform) -> Platform {
+    let amd64 = Platform {
+        arch: Arch::Amd64,
+        ..platform
+    };
+    let place = |platform: &Platform| package.answers.get(platform).map(|answer| &answer.place);
+    if place(&amd64) == place(&platform) {
+        amd64
     } else {
         platform
     }
@@ -174,7 +176,7 @@ fn publish(root: &Utf8Path, package: &Whole) {
         let file = folder.join(asset);
         if !file.exists() {
             let is_shared = is_shared(package, *platform);
-            write(&file, source_of(*platform, answer), answer, is_shared);
+            write(&file, source_of(package, *platform), answer, is_shared);
         }
         if let Some(stated) = answer.sums.as_ref().filter(|sums| sums.unusable.is_none()) {
             let files = sums.entry(folder.join(&stated.file)).or_default();

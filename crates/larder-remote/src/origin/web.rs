@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::github::{Api, Login, Visibility};
 use crate::http::{Download, Method, Request, Site, Url, parse_url, read_small, shown};
-use larder_core::error::{Error, Result};
+use larder_core::error::{Error, Kind, Result};
 use larder_core::project::{Checksum, Signed, UpstreamSignature};
 
 use super::checks::{SignedBy, Stated};
@@ -137,9 +137,17 @@ pub(super) fn fetch(
         Some(file) => {
             let (url, name) = address(publishers, file, "checksums", release)?;
             let signed = of(Signed::Checksums);
-            match read_checksums(publishers, url, name, place, release, signed)? {
-                Some(stated) => stated,
-                None => return missing_checksums(publishers, place, release, name),
+            match read_checksums(publishers, url, name, place, release, signed) {
+                Ok(Some(stated)) => stated,
+                Ok(None) => return missing_checksums(publishers, place, release, name),
+                // A file that does not mention the asset is right if there is no such asset.
+                Err(error) if error.kind() == Kind::Failed => {
+                    return match open(publishers, place, release, true)? {
+                        None => Ok(None),
+                        Some(_) => Err(error),
+                    };
+                }
+                Err(error) => return Err(error),
             }
         }
     };

@@ -316,6 +316,12 @@ fn a_definition_is_read_through_the_mirror_and_its_files_are_installed() {
          printf '#!/bin/sh\\necho hello\\n' > emulated-{platform}/emulated; chmod +x emulated-{platform}/emulated; \
          zip -qr $d/emulated-{platform}.zip .; cd $d; sha256sum *.zip > SHASUMS256.txt"
     ));
+    // The publisher's list of digests does not mention the file for arm64, which does not exist.
+    env.sh(
+        "d=../github.com/acme/emulated/releases/download/v1.0.0; d=$(cd $d && pwd); mkdir -p ../m/emulated-darwin-x64; cd ../m; \
+         printf '#!/bin/sh\\n' > emulated-darwin-x64/emulated; chmod +x emulated-darwin-x64/emulated; \
+         zip -qr $d/emulated-darwin-x64.zip .; cd $d; sha256sum *.zip > SHASUMS256.txt",
+    );
     // An alias is looked up in the merged file.
     env.larder(["add", "aqua:old/mixed@v1.0.0"]).success();
     assert!(env.read("subsystems/mixed/recipe.yml").starts_with(
@@ -324,6 +330,8 @@ fn a_definition_is_read_through_the_mirror_and_its_files_are_installed() {
     env.larder(["remove", "mixed"]).success();
     env.larder(["add", "aqua:acme/emulated@v1.0.0"]).success();
     env.larder(["ensure", "all"]).success();
+    let words = ["collect", "emulated", "--platform", "darwin-arm64"];
+    env.larder(words).success();
     for program in ["emulated", "emux"] {
         let program = env.path(format!("subsystems/emulated/.bin/{program}"));
         assert_eq!(env.run(program.as_str(), [""; 0]), "hello\n");

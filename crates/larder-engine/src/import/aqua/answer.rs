@@ -371,10 +371,9 @@ impl OnPlatform {
                 path.push_str(self.windows_ending());
             }
             // Some definitions name a program twice.
-            if programs
-                .iter()
-                .any(|known: &Program| known.name == file.name)
-            {
+            let bare = |name: &str| name.strip_suffix(".exe").unwrap_or(name).to_owned();
+            let is_known = |known: &Program| bare(&known.name) == bare(&file.name);
+            if programs.iter().any(is_known) {
                 continue;
             }
             programs.push(Program {
