@@ -73,6 +73,7 @@ struct Words {
     subsystems: Vec<Candidate>,
     platforms: Vec<Candidate>,
     tasks: Vec<Candidate>,
+    services: Vec<Candidate>,
 }
 
 impl Words {
@@ -107,6 +108,11 @@ impl Words {
                 .iter()
                 .map(|(name, task)| (name.clone(), task.description.clone()))
                 .collect(),
+            services: project
+                .services
+                .iter()
+                .map(|(name, service)| (name.clone(), service.description.clone()))
+                .collect(),
         }
     }
 
@@ -126,6 +132,7 @@ impl Words {
             ("SOURCE", Some("source")) => fixed(&["cache", "managed", "original", "build"]),
             ("WHEN", _) => fixed(&["auto", "always", "never"]),
             ("TASK", _) => Some(self.tasks.clone()),
+            ("SERVICE", _) => Some(self.services.clone()),
             (name, None | Some("update" | "adopt")) if name.starts_with("NAME") => {
                 let mut names = self.subsystems.clone();
                 match command {

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use larder_core::project::schema::{recipe_schema, user_schema, versions_schema};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// One key of a file.
 #[derive(Clone, Debug)]
@@ -45,11 +45,22 @@ impl Key {
     pub fn example(&self) -> &Value {
         &self.schema["examples"][0]
     }
+    /// The key in the example, with the keys around it.
+    pub fn example_path(&self) -> Vec<&str> {
+        let mut path: Vec<&str> = Vec::new();
+        for key in &self.path {
+            path.push(match (key.as_str(), path.last()) {
+                (USERS_KEY, Some(&"overrides")) => "windows",
+                (USERS_KEY, _) => "test",
+                (key, _) => key,
+            });
+        }
+        path
+    }
     /// A part of a file in which the key has the value of the example.
     pub fn example_yaml(&self) -> String {
         let mut text = String::new();
-        for (depth, key) in self.path.iter().enumerate() {
-            let key = if key == USERS_KEY { "test" } else { key };
+        for (depth, key) in self.example_path().iter().enumerate() {
             let _ = write!(text, "{:1$}{key}:", "", depth * 2);
             if depth + 1 < self.path.len() {
                 text.push('\n');
@@ -119,18 +130,20 @@ fn collect(schema: &Value, path: &[String], keys: &mut Vec<Key>) {
         if !is_recipe {
             collect(property, &path, keys);
         }
+        let mut nested = Vec::new();
         let value = &property["additionalProperties"];
-        if !has_same_keys(value, properties) {
-            collect(value, &[path, vec![USERS_KEY.to_owned()]].concat(), keys);
+        collect(
+            value,
+            &[path.clone(), vec![USERS_KEY.to_owned()]].concat(),
+            &mut nested,
+        );
+        // In `upstream.overrides` most keys are those of the mapping around it.
+        if property["x-same-keys"] == true {
+            let name_of = |key: &Key| key.path.get(path.len() + 1).cloned();
+            nested.retain(|key| name_of(key).is_none_or(|name| !properties.contains_key(&name)));
         }
+        keys.extend(nested);
     }
-}
-
-/// Whether a mapping has no keys but those of the mapping around it, as in `upstream.overrides`.
-fn has_same_keys(schema: &Value, around: &Map<String, Value>) -> bool {
-    schema["properties"]
-        .as_object()
-        .is_some_and(|inner| inner.keys().all(|key| around.contains_key(key)))
 }
 
 /// The whole page.

@@ -11,10 +11,12 @@ use super::settings::{Startup, current_dir};
 use crate::report::{
     self, ColorChoice, Mode, Paint, Printer, Redactor, Reporter, ReporterHandle, Verbosity,
 };
+use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Problem, Result};
 use larder_core::model::Action;
 use larder_core::project::{HubConfig, Project, TrustConfig};
 use larder_engine::events::{Did, Event};
+use larder_engine::services::Supervision;
 
 /// Flags that every command accepts.
 #[derive(Clone, Debug, clap::Args)]
@@ -118,6 +120,17 @@ impl Global {
                  `github:{text}`"
             ));
         }
+    }
+
+    /// What is needed to supervise services.
+    pub fn supervision(&self, cancel: &Cancel) -> Result<Supervision> {
+        let printer = self.printer();
+        let quiet = self.verbosity() == Verbosity::Quiet;
+        self.startup.supervision(cancel, move |text| {
+            if !quiet {
+                printer.message(&text);
+            }
+        })
     }
 
     /// The output mode.

@@ -75,6 +75,7 @@ fn blocks(document: &ListDocument, project: &Project, paint: Paint) -> String {
             license,
             binaries,
             platforms: there,
+            emulate,
             needs,
             build_needs,
             origins,
@@ -91,6 +92,14 @@ fn blocks(document: &ListDocument, project: &Project, paint: Paint) -> String {
             ("licence", license.clone().unwrap_or_default()),
             ("binaries", binaries.join(", ")),
             ("platforms", platforms(there, &project.platforms)),
+            (
+                "emulated",
+                emulate
+                    .iter()
+                    .map(|(platform, other)| format!("{other} on {platform}"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            ),
             ("needs", names(needs)),
             ("to build", names(build_needs)),
             ("origins", origins.join(", ")),

@@ -17,6 +17,7 @@ mod collect;
 mod complete;
 mod counts;
 mod doctor;
+mod down;
 mod ensure;
 mod env;
 mod exec;
@@ -32,6 +33,7 @@ mod key;
 mod line;
 mod list;
 mod lock;
+mod logs;
 mod outdated;
 mod package;
 mod plan;
@@ -44,14 +46,17 @@ mod remove;
 mod rollback;
 mod run;
 pub mod schemas;
+mod search;
 #[cfg(feature = "serve")]
 mod serve;
 mod session;
 mod settings;
 mod status;
 mod suggestions;
+mod task_host;
 mod timings;
 mod unpublish;
+mod up;
 mod values;
 mod verify;
 mod why;
@@ -98,6 +103,7 @@ enum Command {
     Collect(collect::Args),
     Lock(lock::Args),
     Add(add::Args),
+    Search(search::Args),
     #[command(visible_alias = "rm")]
     Remove(remove::Args),
     Outdated(outdated::Args),
@@ -115,6 +121,9 @@ enum Command {
     Yank(yank::Args),
     Key(key::Args),
     Run(run::Args),
+    Up(up::Args),
+    Down(down::Args),
+    Logs(logs::Args),
     Ci(ci::Args),
     #[cfg(feature = "serve")]
     Serve(Box<serve::Args>),
@@ -240,6 +249,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Collect(args) => collect::run(args, global),
         Command::Lock(args) => lock::run(args, global),
         Command::Add(args) => add::run(args, global),
+        Command::Search(args) => search::run(args, global),
         Command::Remove(args) => remove::run(args, global),
         Command::Outdated(args) => outdated::run(args, global),
         Command::Bump(args) => bump::run(args, global),
@@ -255,6 +265,9 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Yank(args) => yank::run(args, global),
         Command::Key(args) => key::run(args, global),
         Command::Run(args) => run::run(args, global),
+        Command::Up(args) => up::run(args, global),
+        Command::Down(args) => down::run(args, global),
+        Command::Logs(args) => logs::run(args, global),
         Command::Ci(args) => ci::run(args, global),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args, global),

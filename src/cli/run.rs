@@ -1,36 +1,35 @@
 //! `larder run`.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use super::Global;
-use super::line::Line;
 use super::session::{end_runtime, supervised};
-use crate::report::Verbosity;
+use super::task_host::Host;
 use larder_core::error::{Error, Result};
-use larder_core::formats::documents::TaskEntry;
 use larder_core::model::Action;
 use larder_core::project::Project;
-use larder_engine::events::Did;
+use larder_engine::services::Supervision;
 use larder_engine::tasks::shell::Shell;
-use larder_engine::tasks::{self, Stop, TaskHost};
+use larder_engine::tasks::{self, Reach, Request};
 
 /// Run a task of the project
 ///
 /// larder first runs what the task `needs`: other tasks, or larder commands such as `ensure all`.
 /// Then it runs the task's `commands` one after the other with `sh -c` in the project's folder,
-/// with the installed binaries first on PATH. If all `status` lines of a task exit with 0, the task
+/// with the installed binaries first on PATH. The `services` of a task are started before its
+/// commands and stopped after them, with all their children; one that `larder up` started is used
+/// as it is. If all `status` lines of a task exit with 0, the task
 /// is up to date, and neither the task nor what it needs is run.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  larder run                  list the tasks
+  larder run                  list the tasks and the services
   larder run test
   larder run test --force     run it even if its status says that it is up to date
   larder run test -- -v unit  its commands get `-v unit` as \"$@\"")]
 pub struct Args {
-    /// The task to run. Without it, all tasks are listed.
+    /// The task to run. Without it, all tasks and services are listed.
     #[arg(value_name = "TASK")]
     task: Option<String>,
     /// Run the task and the tasks it needs, even if they are up to date.
@@ -55,90 +54,36 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     tasks::check_arguments(&project, name, &args.arguments)?;
-    let mut lines = BTreeMap::new();
-    tasks::parse_needs(&project, name, &mut |need| {
-        if !lines.contains_key(need) {
-            lines.insert(need.to_owned(), Line::parse(need, &global.startup)?);
-        }
-        Ok(())
-    })?;
+    let reach = Reach::of_task(&project, name)?;
     let counts = global.parent_counts.clone().unwrap_or_default();
-    let inner = Global {
-        directory: Some(root),
-        parent_counts: Some(counts.clone()),
-        ..global.clone()
-    };
+    let mut host = Host::new(&project, &reach, &counts, global)?;
     let (runtime, cancel) = supervised()?;
+    let supervision = if reach.has_services() {
+        global.supervision(&cancel)?
+    } else {
+        Supervision::default()
+    };
     let shell = Shell {
         project: &project,
         environment: &global.startup.environment,
         cancel: &cancel,
         stdout_is_data: global.json,
     };
-    let mut host = Host {
-        lines,
-        global: inner,
-        shown: Ok(()),
-        done: Vec::new(),
+    let request = Request {
+        name,
+        arguments: &args.arguments,
+        force: args.force,
+        reach: &reach,
     };
-    let ended = tasks::run(&shell, name, &args.arguments, args.force, &mut host);
+    let ended = tasks::run(&shell, &supervision, request, &mut host);
     end_runtime(runtime);
-    global.summarise(Action::Run, std::mem::take(&mut host.done));
-    let ended = match ended {
-        Ok(()) => host.shown.map(|()| ExitCode::SUCCESS),
-        Err(Stop::Failed(error)) => Err(error),
-        Err(Stop::Line(code)) => Ok(code),
-    };
-    counts.end(global, started, ended)
+    global.summarise(Action::Run, host.done());
+    counts.end(global, started, host.code(ended))
 }
 
-/// Runs the needs that are larder commands, and shows how tasks end.
-struct Host {
-    lines: BTreeMap<String, Line>,
-    global: Global,
-    /// Whether all data of the tasks could be written.
-    shown: Result<()>,
-    /// The tasks that ended.
-    done: Vec<Did>,
-}
-
-impl TaskHost for Host {
-    type Failure = ExitCode;
-
-    fn line(&mut self, need: &str) -> Result<(), ExitCode> {
-        match self.lines.get(need).map(|line| line.run(&self.global)) {
-            None | Some(ExitCode::SUCCESS) => Ok(()),
-            Some(code) => Err(code),
-        }
-    }
-
-    fn command(&mut self, line: &str) {
-        if !self.global.json && self.global.verbosity() > Verbosity::Quiet {
-            self.global
-                .message(&format!("$ {}", self.global.redactor().clean(line)));
-        }
-    }
-
-    fn ended(&mut self, mut did: Did) {
-        self.done.push(did.clone());
-        if !self.global.json {
-            // This error ends the whole run and is shown there.
-            if did.error.is_some() {
-                return;
-            }
-            did.subject = format!("task {}", did.subject);
-        }
-        if let Some(counts) = &self.global.parent_counts {
-            counts.count(did.outcome);
-        }
-        let shown = self.global.show_step(&did);
-        self.shown = std::mem::replace(&mut self.shown, Ok(())).and(shown);
-    }
-}
-
-/// Prints the tasks of the project.
+/// Prints the tasks and the services of the project.
 fn list(project: &Project, global: &Global) -> Result<()> {
-    let document = tasks::document(project);
+    let document = tasks::document(project)?;
     if global.json {
         return global.print_json(&document);
     }
@@ -146,18 +91,35 @@ fn list(project: &Project, global: &Global) -> Result<()> {
         global.message("versions.yml has no `tasks:`");
     }
     let names = document.tasks.iter().map(|task| task.name.len());
-    let width = names.max().unwrap_or(0);
+    let services = document.services.iter().map(|service| service.name.len());
+    let width = names.chain(services).max().unwrap_or(0);
     let redactor = global.redactor();
-    let line = |task: &TaskEntry| {
-        let what = task
-            .description
-            .clone()
-            .unwrap_or_else(|| task.commands.join("; "));
-        let what = redactor.clean_line(&what);
-        format!("{:width$}  {what}", task.name)
-            .trim_end()
-            .to_owned()
-            + "\n"
+    let line = |name: &str, what: &str| {
+        let what = redactor.clean_line(what);
+        format!("{name:width$}  {what}").trim_end().to_owned() + "\n"
     };
-    global.print(&document.tasks.iter().map(line).collect::<String>())
+    let mut text = String::new();
+    for task in &document.tasks {
+        let commands = || task.commands.join("; ");
+        let what = task.description.clone().unwrap_or_else(commands);
+        text.push_str(&line(&task.name, &what));
+    }
+    if !document.services.is_empty() {
+        text.push_str("\nservices:\n");
+    }
+    for service in &document.services {
+        let command = || {
+            project
+                .services
+                .get(&service.name)
+                .map(|s| s.command.clone())
+        };
+        let what = service.description.clone().or_else(command);
+        let mut what = what.unwrap_or_default();
+        if let (true, Some(pid)) = (service.running, service.pid) {
+            what = format!("{what} (running, pid {pid})");
+        }
+        text.push_str(&line(&service.name, &what));
+    }
+    global.print(&text)
 }

@@ -10,9 +10,10 @@ use crate::report::{DidLine, FinishedLine, SummaryLine};
 use larder_core::formats::documents::{
     AddDocument, CacheDirDocument, ChangelogDocument, CheckDocument, DoctorDocument, EnvDocument,
     FleetChannel, FleetChannelsDocument, FleetEvent, FleetNode, FleetNodesDocument, FleetRollout,
-    FleetRolloutsDocument, InitDocument, InitFromDocument, ListDocument, OutdatedDocument,
+    FleetRolloutsDocument, InitDocument, InitFromDocument, ListDocument, LogLine, OutdatedDocument,
     PlanDocument, ProofsDocument, PublishChecksDocument, PublishStatusDocument,
-    ReleaseStatusDocument, SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
+    ReleaseStatusDocument, SchemasDocument, SearchDocument, ServicesLine, StatusDocument,
+    TasksDocument, WhyDocument,
 };
 use larder_core::project::schema::{recipe_schema, user_schema, versions_schema};
 use larder_engine::cache::{Checked, Pruned, Usage};
@@ -95,6 +96,16 @@ pub const ALL: &[SchemaInfo] = &[
         schema_of::<PublishStatusDocument>,
     ),
     info("tasks", "larder run --json", schema_of::<TasksDocument>),
+    info(
+        "services",
+        "the line about services of larder up --json and larder down --json",
+        schema_of::<ServicesLine>,
+    ),
+    info(
+        "log-line",
+        "a line of larder logs --json",
+        schema_of::<LogLine>,
+    ),
     info("env", "larder env --json", schema_of::<EnvDocument>),
     info(
         "doctor",
@@ -137,6 +148,11 @@ pub const ALL: &[SchemaInfo] = &[
         schema_of::<FleetEvent>,
     ),
     info("add", "larder add --json", schema_of::<AddDocument>),
+    info(
+        "search",
+        "larder search --json",
+        schema_of::<SearchDocument>,
+    ),
     info("init", "larder init --json", schema_of::<InitDocument>),
     info(
         "init-from",

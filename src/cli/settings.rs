@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
-use larder_core::file_lock::LockSettings;
+use larder_core::file_lock::{LockSettings, Waiting};
 use larder_core::hosts;
 use larder_core::project::paths::expand;
 use larder_core::project::user::{UserConfig, UserSource};
 use larder_core::project::{HubConfig, Project};
 use larder_core::variables::{self, parse_duration};
+use larder_engine::services::Supervision;
 use larder_engine::settings::{ActionsContext, CiContext, Settings};
 use larder_engine::trust::signing::SigningSettings;
 use larder_remote::RemoteSettings;
@@ -50,6 +52,12 @@ pub fn current_dir() -> Result<Utf8PathBuf> {
 /// The arguments of this process, starting with the program's name.
 pub fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os()
+}
+
+/// The file of the program that this process runs.
+fn own_program() -> Result<PathBuf> {
+    std::env::current_exe()
+        .map_err(|e| Error::failed("cannot find out where larder itself is").cause(e))
 }
 
 impl Startup {
@@ -169,6 +177,21 @@ impl Startup {
                     .hint("a number of seconds since 1970, such as `$(git log -1 --format=%ct)`"),
             ),
         }
+    }
+
+    /// What is needed to supervise services. While larder waits for another one, `say` is told.
+    pub fn supervision(
+        &self,
+        cancel: &Cancel,
+        say: impl Fn(String) + Send + Sync + 'static,
+    ) -> Result<Supervision> {
+        let remote = self.remote(false)?;
+        Ok(Supervision {
+            program: own_program()?,
+            http: remote.http,
+            waiting: Waiting::new(remote.locks, cancel.clone(), say),
+            environment: Environment::clone(&self.environment),
+        })
     }
 
     /// The settings for network access.

@@ -83,10 +83,15 @@ fn table(document: &StatusDocument) -> Table {
             .as_ref()
             .map_or("-", |version| version.as_str());
         let origin = entry.origin.map_or("-", Origin::as_str);
+        let state = match (&entry.reason, entry.emulated) {
+            (Some(reason), _) => reason.clone(),
+            (None, Some(emulated)) => format!("fresh (emulated: {emulated})"),
+            (None, None) => "fresh".to_owned(),
+        };
         let source = entry.source.map_or("-", SourceKind::as_str);
-        let (state, tone) = match &entry.reason {
-            None => ("fresh", Tone::Good),
-            Some(reason) => (reason.as_str(), Tone::Warn),
+        let tone = match &entry.reason {
+            None => Tone::Good,
+            Some(_) => Tone::Warn,
         };
         let platform = entry.platform.to_string();
         let mut row = vec![(entry.name.as_str(), Tone::Strong)];
@@ -95,7 +100,7 @@ fn table(document: &StatusDocument) -> Table {
             [entry.wanted.as_str(), installed, origin, source].map(|text| (text, Tone::Plain)),
         );
         row.extend(signed.then(|| (entry.signed.as_deref().unwrap_or("-"), Tone::Plain)));
-        row.push((state, tone));
+        row.push((&state, tone));
         table.row(row);
     }
     table

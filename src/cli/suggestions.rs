@@ -28,7 +28,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("push", "release"),
     ("info", "status"),
     ("show", "status"),
-    ("search", "list"),
+    ("find", "search"),
     ("lint", "check"),
     ("validate", "check"),
     ("which", "exec"),

@@ -113,6 +113,7 @@ fn text(
         Some(InstalledEntry {
             version,
             origin,
+            emulated,
             inputs,
             artifact: _,
             accepted,
@@ -123,9 +124,11 @@ fn text(
                 "not accepted"
             };
             let signed = signed.as_ref().map(|signed| format!(", {signed}"));
+            let emulated = emulated.map(|emulated| format!(", emulated: {emulated}"));
             let inputs = format!(
-                "{} ({accepted}{})",
+                "{} ({accepted}{}{})",
                 inputs.short(),
+                emulated.unwrap_or_default(),
                 signed.unwrap_or_default()
             );
             let columns = [version.as_str(), origin.as_str(), inputs.as_str()]

@@ -42,6 +42,7 @@ pub fn of_asset(asset: &AssetName, sidecar: &Sidecar) -> Value {
         name,
         version,
         platform,
+        emulated: _,
         origin,
         inputs,
         commit: _,

@@ -116,6 +116,8 @@ pub struct Finished {
     pub outcome: Outcome,
     /// The source that gave the artifact, if one did.
     pub source: Option<SourceKind>,
+    /// The platform whose programs the artifact has, if they are not those of the target's.
+    pub emulated: Option<Platform>,
     /// Bytes transferred or written.
     pub bytes: u64,
     /// Wall time, seconds.
@@ -180,6 +182,7 @@ impl Finished {
             version,
             outcome,
             source: None,
+            emulated: None,
             bytes: 0,
             seconds: 0.0,
             error: None,

@@ -25,6 +25,7 @@ pub mod publish;
 pub mod release;
 pub mod rollback;
 pub mod runner;
+pub mod services;
 pub mod settings;
 pub mod snapshot;
 pub mod tasks;

@@ -100,6 +100,7 @@ impl ProjectLock {
             name,
             version,
             platform,
+            emulated: _,
             origin,
             inputs,
             commit: _,

@@ -238,6 +238,7 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
     let contents = Contents::Named {
         subsystem,
         platform: target.platform,
+        emulated: request.emulated(origin)?,
         origin,
         inputs: inputs.digest,
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 
 use crate::acquire::freshness::admit_installed;
+use crate::acquire::intake;
 use crate::acquire::request::Request;
 use crate::context::Context;
 use crate::plan::Targets;
@@ -47,12 +48,14 @@ pub fn verify_all(
             bytes,
             only_bytes,
             signed,
+            emulated,
         } = verify(ctx, target)?;
         let only_bytes = only_bytes.map(|why| format!("bytes only: {why}"));
         let notes: Vec<String> = signed.into_iter().chain(only_bytes).collect();
         Ok(StepReport {
             bytes,
             reason: (!notes.is_empty()).then(|| notes.join("; ")),
+            emulated,
             ..StepReport::new(Outcome::Verified)
         })
     }))
@@ -118,9 +121,10 @@ fn verify(ctx: &Context, target: &Target) -> Result<Checked> {
     for name in subsystem
         .file_names(&target.platform)
         .iter()
-        .take(subsystem.binaries.len())
+        .take(subsystem.binaries_on(&target.platform).len())
     {
-        executable::check_platform(bin.file(name.as_str()), &target.platform)?;
+        let file = bin.file(name.as_str());
+        intake::platform_of(&file, target.platform, artifact.emulated)?;
     }
     let line = subsystem.rendered_verify(&target.platform)?;
     let only_bytes = match &line {
@@ -143,6 +147,7 @@ fn verify(ctx: &Context, target: &Target) -> Result<Checked> {
         bytes: artifact.size(),
         only_bytes,
         signed,
+        emulated: artifact.emulated,
     })
 }
 
@@ -154,6 +159,8 @@ struct Checked {
     only_bytes: Option<&'static str>,
     /// Who vouches for it, if the project says anything about that.
     signed: Option<String>,
+    /// The platform whose programs they are, if they are not those of the target's.
+    emulated: Option<Platform>,
 }
 
 /// Runs a rendered `verify` line with `dir` first on PATH. It must exit 0 and print the version; a leading `v` of the
@@ -181,8 +188,9 @@ pub fn check(
             if let Some(hint) = fs::noexec_hint(&ctx.project.root) {
                 return Err(error.hint(hint));
             }
-            let names = subsystem.file_names(&subsystem.host());
-            let mut binaries = names.iter().take(subsystem.binaries.len());
+            let host = subsystem.host();
+            let names = subsystem.file_names(&host);
+            let mut binaries = names.iter().take(subsystem.binaries_on(&host).len());
             let why =
                 binaries.find_map(|name| executable::why_not_started(dir.join(name).as_ref()));
             return Err(match why {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use larder_core::environment::Environment;
 
+use crate::run::GRACE;
+
 /// A program to run, with its arguments, environment, folder and timeout.
 pub struct Command {
     program: OsString,
@@ -22,6 +24,8 @@ pub struct Command {
     /// What the child reads on stdin.
     pub(crate) input: Option<Vec<u8>>,
     pub(crate) timeout: Option<Duration>,
+    /// The time between TERM and KILL.
+    pub(crate) grace: Duration,
 }
 
 impl Command {
@@ -39,6 +43,7 @@ impl Command {
             folder: None,
             input: None,
             timeout: None,
+            grace: GRACE,
         }
     }
 
@@ -101,6 +106,13 @@ impl Command {
         self
     }
 
+    /// Sets the time between TERM and KILL. By default it is two seconds.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
     /// The program's name or path as it was given.
     pub fn program(&self) -> String {
         self.program.to_string_lossy().into_owned()
@@ -139,7 +151,7 @@ impl Command {
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the wrapper")]
-    fn to_tokio(&self) -> tokio::process::Command {
+    pub(crate) fn to_tokio(&self) -> tokio::process::Command {
         // Windows itself looks for `.exe` only.
         #[cfg(windows)]
         let found = self.environment.find_program(&self.program);

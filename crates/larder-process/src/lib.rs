@@ -9,6 +9,9 @@
 //! A [`Service`] runs for as long as larder does, and outlives it if larder is killed. The next
 //! larder recognises it by its id and the time of its start, and adopts or ends it.
 //!
+//! A [`Detached`] process is a larder that goes on when this one ends: it watches a service of the
+//! project.
+//!
 //! Before the first child is started, larder forbids others to inspect its own process.
 //!
 //! Calls block until the child has ended. Each call waits on its own small async runtime: callers
@@ -17,7 +20,9 @@
 
 mod capture;
 mod command;
+mod detached;
 mod group;
+mod left;
 mod log;
 mod own;
 mod run;
@@ -27,7 +32,9 @@ mod tests;
 
 pub use capture::{Captured, LIMIT, Merged};
 pub use command::Command;
+pub use detached::Detached;
+pub use left::{end_left_behind, kill};
 pub use log::Log;
-pub use own::{forbid_inspection, ignored_signals};
-pub use run::{Ended, Output};
+pub use own::{forbid_inspection, ignored_signals, lead_session};
+pub use run::{Ended, Moment, Output};
 pub use service::{Identity, Member, Service, Signal, marked};

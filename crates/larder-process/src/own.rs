@@ -15,6 +15,13 @@ pub fn forbid_inspection() {
     }
 }
 
+/// Makes this process the leader of a session of its own, so that neither Ctrl-C nor the end of the
+/// terminal of its parent reaches it. A failure is ignored: it leads one already.
+pub fn lead_session() {
+    #[cfg(unix)]
+    let _ = rustix::process::setsid();
+}
+
 /// The numbers of the signals that this process ignores. Called before any signal is handled, these
 /// are the ones that the process that started it decided to ignore, as `nohup` does with SIGHUP.
 /// Empty where that can't be found out: only Linux tells it without a system call that is unsafe.

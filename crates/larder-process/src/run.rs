@@ -35,6 +35,15 @@ impl Ended {
     }
 }
 
+/// What happens to a child while it is waited for.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment {
+    /// It has been started, with this process id.
+    Started(u32),
+    /// It has exited by itself. Other members of its group may still run.
+    Exited(ExitStatus),
+}
+
 /// Where a child's stdout and stderr go.
 #[derive(Clone, Copy, Debug)]
 pub enum Output<'a> {
@@ -52,11 +61,21 @@ impl Command {
     /// Runs the command until it ends. Cancelling returns an `Interrupted` error after the whole
     /// group has ended.
     pub fn run(&self, output: Output<'_>, cancel: &Cancel) -> Result<Ended> {
+        self.run_observed(output, cancel, &mut |_| ())
+    }
+
+    /// The same; `observe` is called when the child has been started, and when it has exited.
+    pub fn run_observed(
+        &self,
+        output: Output<'_>,
+        cancel: &Cancel,
+        observe: &mut dyn FnMut(Moment),
+    ) -> Result<Ended> {
         let (out, err) = match output {
             Output::Log(log) => {
                 let (receiving, pipe) = log.receive()?;
                 let second = pipe.try_clone().at("open", log.path())?;
-                let ended = self.supervise(pipe.into(), second.into(), cancel);
+                let ended = self.supervise_observed(pipe.into(), second.into(), cancel, observe);
                 receiving.finish(Instant::now() + GRACE);
                 return ended;
             }
@@ -64,7 +83,7 @@ impl Command {
             Output::Stderr => (std::io::stderr().into(), Stdio::inherit()),
             Output::Discarded => (Stdio::null(), Stdio::null()),
         };
-        self.supervise(out, err, cancel)
+        self.supervise_observed(out, err, cancel, observe)
     }
 
     /// Starts a child that runs for long, with larder's own stdout and stderr. It must be called
@@ -77,6 +96,16 @@ impl Command {
 
     /// Runs the command with these streams until it ends. This process keeps no handle of them.
     pub(crate) fn supervise(&self, out: Stdio, err: Stdio, cancel: &Cancel) -> Result<Ended> {
+        self.supervise_observed(out, err, cancel, &mut |_| ())
+    }
+
+    fn supervise_observed(
+        &self,
+        out: Stdio,
+        err: Stdio,
+        cancel: &Cancel,
+        observe: &mut dyn FnMut(Moment),
+    ) -> Result<Ended> {
         cancel.check()?;
         // Before there is a program that could look.
         crate::forbid_inspection();
@@ -96,6 +125,7 @@ impl Command {
                 Err(e) => return Err(cannot("run", e)),
             };
             let group = child.id();
+            observe(Moment::Started(group.unwrap_or_default()));
             if let (Some(input), Some(mut pipe)) = (&self.input, child.stdin().take()) {
                 let input = input.clone();
                 // A child that ends without reading all of it breaks the pipe, which is no fault. The
@@ -119,7 +149,10 @@ impl Command {
                 () = expired => Ok(Ended::TimedOut),
                 error = cancel.cancelled() => Err(error),
             };
-            end_group(Some(&mut *child), group, tokio::time::sleep(GRACE)).await;
+            if let Ok(Ended::Exited(status)) = &ended {
+                observe(Moment::Exited(*status));
+            }
+            end_group(Some(&mut *child), group, tokio::time::sleep(self.grace)).await;
             ended
         })
     }

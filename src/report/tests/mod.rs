@@ -74,6 +74,7 @@ fn finished(name: &str, outcome: Outcome) -> Finished {
         target: target(name),
         version: "v1.2.3".parse().unwrap(),
         outcome,
+        emulated: None,
         source: None,
         bytes: 0,
         seconds: 0.01,

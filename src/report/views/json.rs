@@ -35,6 +35,9 @@ pub struct FinishedLine {
     pub outcome: Outcome,
     /// The source that the artifact was taken from; null if none was.
     pub source: Option<SourceKind>,
+    /// The platform whose programs the artifact has, if they are not those of the step's platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emulated: Option<Platform>,
     /// Number of bytes transferred or written.
     pub bytes: u64,
     /// Elapsed time in seconds.
@@ -136,6 +139,7 @@ impl FinishedLine {
             version,
             outcome,
             source,
+            emulated,
             bytes,
             seconds,
             error,
@@ -152,6 +156,7 @@ impl FinishedLine {
             platform: target.platform,
             outcome: *outcome,
             source: *source,
+            emulated: *emulated,
             bytes: *bytes,
             seconds: rounded(*seconds),
             error: error

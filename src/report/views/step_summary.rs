@@ -114,7 +114,10 @@ fn of_target(finished: &Finished, clean: &dyn Fn(&str) -> String) -> Row {
         columns: [
             escape(target.name.as_str()),
             escape(finished.version.as_str()),
-            target.platform.to_string(),
+            match finished.emulated {
+                Some(emulated) => format!("{} (emulated: {emulated})", target.platform),
+                None => target.platform.to_string(),
+            },
             outcome(finished.outcome, failed),
             remark(
                 finished.error.as_ref(),

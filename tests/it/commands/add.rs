@@ -1,5 +1,7 @@
 //! `add`: from a release's assets to a subsystem that locks and installs.
 
+mod guesses;
+
 use crate::env::{TestEnv, host};
 use crate::fake_github::{FakeGitHub, Origin, Visibility, WRITE};
 
@@ -79,6 +81,7 @@ fn an_added_subsystem_is_checked_locked_and_installed() {
       windows-arm64   no asset, left out
       binaries        tool (seen in the asset for [HOST])
       checksums       tool_1.2.0_checksums.txt
+      hint            `emulate: true` in the recipe takes the amd64 program for windows-arm64, which its system can run
     wrote subsystems/tool/recipe.yml
     wrote versions.yml
     next: larder lock tool --platform all
@@ -91,6 +94,7 @@ fn an_added_subsystem_is_checked_locked_and_installed() {
       asset: "tool_{{ version_number }}_{{ os }}_{{ arch }}.{{ 'zip' if os == 'Windows' else 'tar.gz' }}"
       checksums: "tool_{{ version_number }}_checksums.txt"
       replacements: {amd64: x86_64, darwin: Darwin, linux: Linux, windows: Windows}
+      # emulate: true      # with windows-arm64 in `platforms`: takes the amd64 program there
     # verify: tool --version      # enable this if the command prints the version
     "#);
     assert_eq!(
@@ -176,6 +180,7 @@ fn a_dry_run_of_add_shows_the_recipe_for_plain_files_and_a_prefixed_tag() {
       asset: "tool-{{ os }}-{{ arch }}{{ exe }}"
       checksums: sha256sum.txt
       replacements: {darwin: macos}
+      # emulate: true      # with windows-arm64 in `platforms`: takes the amd64 program there
     # verify: tool --version      # enable this if the command prints the version
     "#);
     assert_eq!(
@@ -405,6 +410,7 @@ fn add_derives_the_urls_of_the_other_platforms_from_one_url() {
     upstream:
       url: "[SERVER]/tool/releases/tool-{{ version }}_{{ os }}_{{ arch }}.{{ 'zip' if os == 'windows' else 'tar.gz' }}"
       checksums: "[SERVER]/tool/releases/tool-{{ version }}_{{ os }}_{{ arch }}.{{ 'zip' if os == 'windows' else 'tar.gz' }}.sha256"
+      # emulate: true      # with windows-arm64 in `platforms`: takes the amd64 program there
     # verify: tool --version      # enable this if the command prints the version
     "#);
     assert!(

@@ -1,6 +1,7 @@
 //! One file for each command whose tests fit into one.
 
 mod add;
+mod aqua;
 mod bump;
 mod check;
 mod clean;

@@ -37,7 +37,9 @@ fn companions(file: &str, key: &str) -> &'static str {
         }
         ("versions.yml", _) => {
             "{versions: {docs: 1.0.0, go: 1.24.0, nats: v2.10.24, nats-cli: 0.1.5}, \
-             tasks: {lint: {commands: [make lint]}, test: {commands: [make test]}}}"
+             tasks: {lint: {commands: [make lint]}, test: {commands: [make test]}}, \
+             services: {nats: {command: nats-server}, database: {command: postgres}, \
+             test: {command: serve}}}"
         }
         ("config.yml", _) => "{}",
         (_, "publish") => {
@@ -96,21 +98,14 @@ fn insert(file: &mut Value, path: &[String], value: Value) {
 /// Loads a project, or a user's configuration, in which one key has the value of its example.
 fn load(file: &str, key: &Key) -> Result<(), String> {
     let shown: Value = serde_yaml::from_str(&key.example_yaml()).map_err(|e| e.to_string())?;
-    let value = key
-        .path
+    let path: Vec<String> = key.example_path().into_iter().map(str::to_owned).collect();
+    let value = path
         .iter()
-        .try_fold(&shown, |value, name| {
-            value.get(if name == "NAME" { "test" } else { name })
-        })
+        .try_fold(&shown, |value, name| value.get(name))
         .ok_or("the example does not show the key")?;
     if serde_json::to_value(value).ok().as_ref() != Some(key.example()) {
         return Err(format!("the example is shown as {value:?}"));
     }
-    let path: Vec<String> = key
-        .path
-        .iter()
-        .map(|name| if name == "NAME" { "test" } else { name }.to_owned())
-        .collect();
     let mut content: Value =
         serde_yaml::from_str(companions(file, &key.dotted())).expect("companions are YAML");
     insert(&mut content, &path, value.clone());

@@ -132,7 +132,9 @@ fn everything() -> Printed {
         "build:\n",
         "description: An app\nhomepage: https://example.invalid\nlicense: MIT\nneeds: [base]\nbuild:\n  needs: [tool]\n",
     );
-    let tasks = "tasks:\n  test: {desc: Tests, needs: [ensure base], commands: [base]}\nci: [ensure all, run test]\n";
+    let tasks = "tasks:\n  test: {desc: Tests, needs: [ensure base], commands: [base]}\n\
+                 services: {idle: {desc: Idle, command: \"echo hello; exec sleep 600\"}, ends: {command: exit 3, ready: {tcp: 1}}}\n\
+                 ci: [ensure all, run test]\n";
     let versions = env.read("versions.yml");
     env.write(
         "versions.yml",
@@ -147,6 +149,8 @@ fn everything() -> Printed {
         for line in env.larder_json(args).json() {
             let schema = match line {
                 _ if line["event"] == "summary" => "event-summary",
+                _ if line["event"] == "services" => "services",
+                _ if line.get("service").is_some() => "log-line",
                 _ if line.get("subject").is_some() => "event-did",
                 _ => "event-finished",
             };
@@ -169,6 +173,10 @@ fn everything() -> Printed {
         "lock",
         "clean tool",
         "ensure nobody",
+        "up idle",
+        "up ends",
+        "down idle ends",
+        "logs idle",
     ] {
         lines(&mut printed, &line.split(' ').collect::<Vec<_>>());
     }

@@ -212,6 +212,32 @@ fn the_tasks_and_ci_example_works() {
     );
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_services_example_works() {
+    let env = example("services");
+    // Another test could use the port of the example.
+    let port = crate::tasks::free_port().to_string();
+    env.write(
+        "versions.yml",
+        env.read("versions.yml").replace("8421", &port),
+    );
+    let greeting = "hello from greeter v1.0.0\n";
+    assert_eq!(env.larder(["run", "test"]).success().stdout, greeting);
+    env.larder(["up"]).success();
+    let out = env.larder(["run", "test"]).success();
+    assert!(out.stderr.contains("it runs already"), "{}", out.stderr);
+    assert_eq!(out.stdout, greeting);
+    env.larder(["logs"]).success();
+    let out = env.larder(["down"]).success();
+    let place = |name: &str| out.stderr.find(name).expect(name);
+    assert!(
+        place("service watcher") < place("service greeter"),
+        "{}",
+        out.stderr
+    );
+}
+
 #[test]
 fn the_http_hub_example_works() {
     let env = example("http-hub");
@@ -253,6 +279,7 @@ fn every_example_passes_check() {
         "git-source",
         "packaging",
         "tasks-and-ci",
+        "services",
         "containers",
         "registries",
         "plat-telemetry",

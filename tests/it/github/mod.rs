@@ -170,6 +170,7 @@ impl Dist {
             name: "arc".parse().expect("name"),
             version: "v1".parse().expect("version"),
             platform,
+            emulated: None,
             origin: Origin::Build,
             inputs: Digest::of(format!("{inputs} {platform}").as_bytes()),
             commit: None,

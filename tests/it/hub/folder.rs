@@ -53,6 +53,7 @@ fn package(
         name: "tool".parse().unwrap(),
         version: "v1.0.0".parse().unwrap(),
         platform: platform.parse().unwrap(),
+        emulated: None,
         origin: Origin::Build,
         inputs: Digest::of(inputs.as_bytes()),
         commit: None,

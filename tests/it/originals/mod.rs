@@ -1,6 +1,7 @@
 //! Originals from the publishers' releases, from a url, or from a registry.
 
 mod downloads;
+mod emulated;
 pub mod extract;
 mod kinds;
 
@@ -9,7 +10,7 @@ use std::io::Read;
 use larder_core::Error;
 use larder_core::cancel::Cancel;
 use larder_core::model::Platform;
-use larder_core::project::{Checksum, Coordinate, Original};
+use larder_core::project::{Checksum, Coordinate, Keep, Original};
 use larder_remote::RemoteSettings;
 use larder_remote::http::{Client, Settings};
 use larder_remote::origin::{self, Checks, Fetched, Publishers};
@@ -26,6 +27,8 @@ pub fn client() -> Client {
 
 pub fn original(coordinate: Coordinate, checksum: Option<Checksum>) -> Original {
     Original {
+        keep: Keep::Files,
+        emulated: None,
         coordinate,
         checksum,
         signature: None,

@@ -3,10 +3,12 @@
 mod across_files;
 mod build;
 mod documented;
+mod exceptions;
 pub mod loading;
 mod publish;
 mod recipes;
 mod rendered;
+mod services;
 mod settings;
 mod templates;
 mod trust;

@@ -233,7 +233,7 @@ fn overrides_within_overrides() {
     2 | upstream: {url: 'https://example.com/x', overrides: {linux: {overrides: {}}}}
       |                                                              ^^^^^^^^^
       |
-      = help: known: github, url, npm, pypi, tag, asset, checksums, signature, extract, format, replacements
+      = help: known: github, url, npm, pypi, tag, asset, checksums, signature, extract, format, keep, emulate, replacements, binaries
     ");
 }
 

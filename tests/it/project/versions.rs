@@ -34,7 +34,7 @@ fn an_unknown_key_similar_to_none() {
     2 | banana: 1
       | ^^^^^^
       |
-      = help: known: project, requires, versions, platforms, hub, sources, upload, trust, bundle, publish, tasks, ci, subsystems_dir
+      = help: known: project, requires, versions, platforms, hub, sources, upload, trust, bundle, publish, tasks, services, ci, subsystems_dir
     ");
 }
 

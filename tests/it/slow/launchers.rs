@@ -7,7 +7,7 @@ use crate::env::TestEnv;
 use crate::servers::scripted::{Reply, Script};
 
 /// A registry with these packages: path of the name → tarball.
-fn registry(packages: BTreeMap<String, Vec<u8>>) -> Script {
+pub(super) fn registry(packages: BTreeMap<String, Vec<u8>>) -> Script {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let base = format!("http://{}", listener.local_addr().expect("an address"));
     Script::on(listener, move |request, _| {
@@ -34,7 +34,7 @@ fn registry(packages: BTreeMap<String, Vec<u8>>) -> Script {
 }
 
 /// Packs a package with `npm pack`. It has a program and optional dependencies.
-fn pack(env: &TestEnv, name: &str, program: &str, optional: &[&str]) -> Vec<u8> {
+pub(super) fn pack(env: &TestEnv, name: &str, program: &str, optional: &[&str]) -> Vec<u8> {
     let folder = format!("../packages/{}", name.replace(['@', '/'], "-"));
     let optional: BTreeMap<&str, &str> = optional.iter().map(|name| (*name, "1.2.3")).collect();
     let manifest = serde_json::json!({
@@ -49,7 +49,7 @@ fn pack(env: &TestEnv, name: &str, program: &str, optional: &[&str]) -> Vec<u8> 
     std::fs::read(env.path(format!("{folder}/packed"))).expect("npm packed it")
 }
 
-const LAUNCHER: &str = "#!/usr/bin/env node\nrequire('child_process')\n";
+pub(super) const LAUNCHER: &str = "#!/usr/bin/env node\nrequire('child_process')\n";
 
 #[test]
 fn a_launcher_is_refused_with_the_package_that_has_the_program() {

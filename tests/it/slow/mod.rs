@@ -3,6 +3,7 @@
 //! `cargo test --locked -- --skip slow::` does not.
 
 #[cfg(target_os = "linux")]
+mod added_packages;
 mod agent_kills;
 mod crowds;
 mod faults;

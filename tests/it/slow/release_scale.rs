@@ -77,6 +77,7 @@ fn fleet(count: usize, github: &FakeGitHub, labels: bool) -> TestEnv {
             name: name.clone(),
             version,
             platform,
+            emulated: None,
             origin,
             inputs,
             commit: None,

@@ -1,7 +1,12 @@
-//! `larder run` and `larder ci`: tasks, and the list of what CI does.
+//! `larder run` and `larder ci`: tasks with their services, and the list of what CI does.
 
 mod ci;
 mod run;
+#[cfg(target_os = "linux")]
+mod services;
+
+#[cfg(target_os = "linux")]
+pub use services::free_port;
 
 use crate::env::TestEnv;
 

@@ -91,6 +91,7 @@ impl Sample {
             name: release.name.clone(),
             version: release.version.clone(),
             platform,
+            emulated: None,
             origin: Origin::Build,
             inputs: Digest::of(b"inputs"),
             commit: None,

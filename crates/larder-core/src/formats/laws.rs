@@ -59,6 +59,7 @@ fn artifact() -> impl Strategy<Value = Artifact> {
                 name: "tool".parse().unwrap(),
                 version: version.parse().unwrap(),
                 platform,
+                emulated: None,
                 origin: if is_build {
                     Origin::Build
                 } else {

@@ -5,6 +5,7 @@
 //! version: v2.10.24
 //! checksum: <sha256 of the first binary>
 //! platform: linux-amd64
+//! emulated: <only where the programs are those of another platform>
 //! origin: build
 //! inputs: <64 hex>
 //! artifact: <64 hex>
@@ -30,6 +31,7 @@ pub fn render(artifact: &Artifact) -> String {
         name: _,
         version,
         platform,
+        emulated,
         origin,
         inputs,
         commit,
@@ -41,9 +43,13 @@ pub fn render(artifact: &Artifact) -> String {
     if let Some(first) = files.first() {
         let _ = writeln!(text, "checksum: {}", first.sha256);
     }
+    let _ = writeln!(text, "platform: {platform}");
+    if let Some(emulated) = emulated {
+        let _ = writeln!(text, "emulated: {emulated}");
+    }
     let _ = writeln!(
         text,
-        "platform: {platform}\norigin: {origin}\ninputs: {inputs}\nartifact: {}",
+        "origin: {origin}\ninputs: {inputs}\nartifact: {}",
         artifact.digest()
     );
     if let Some(commit) = commit {
@@ -68,14 +74,15 @@ pub fn render(artifact: &Artifact) -> String {
 /// Parses a stamp; `None` if anything in it is unknown, missing or contradictory.
 pub fn parse(name: &Name, text: &str) -> Option<Artifact> {
     let (head, list) = text.split_once("files:\n")?;
-    let (mut version, mut checksum, mut platform, mut origin, mut inputs, mut artifact, mut commit) =
-        (None, None, None, None, None, None, None);
+    let (mut version, mut checksum, mut platform, mut emulated) = (None, None, None, None);
+    let (mut origin, mut inputs, mut artifact, mut commit) = (None, None, None, None);
     for line in head.lines() {
         let (key, value) = line.split_once(": ")?;
         let slot = match key {
             "version" => &mut version,
             "checksum" => &mut checksum,
             "platform" => &mut platform,
+            "emulated" => &mut emulated,
             "origin" => &mut origin,
             "inputs" => &mut inputs,
             "artifact" => &mut artifact,
@@ -91,6 +98,10 @@ pub fn parse(name: &Name, text: &str) -> Option<Artifact> {
         name: name.clone(),
         version: version?.parse().ok()?,
         platform: platform?.parse().ok()?,
+        emulated: match emulated {
+            Some(emulated) => Some(emulated.parse().ok()?),
+            None => None,
+        },
         origin: origin?.parse().ok()?,
         inputs: inputs?.parse().ok()?,
         commit: commit.map(str::to_owned),
@@ -132,6 +143,7 @@ mod tests {
             name: "nats".parse().unwrap(),
             version: "v2.10.24".parse().unwrap(),
             platform: "linux-amd64".parse().unwrap(),
+            emulated: None,
             origin: Origin::Build,
             inputs: Digest::of(b"inputs"),
             commit: commit.map(str::to_owned),
@@ -154,6 +166,21 @@ mod tests {
           - {name: nats-server, mode: 0755, size: 3, sha256: 23863a25d3acc162f2db95b957bb804e0d114526e774c215a1a9299ff1d5f83a}
           - {name: LICENSE, mode: 0644, size: 3, sha256: c693279643b8cd5d248172d9c22cb7cf4ed163a3c98c8a3f69c2717edd3eacb7}
         ");
+    }
+
+    #[test]
+    fn programs_of_another_platform_are_stated() {
+        let mut emulated = artifact(None);
+        emulated.platform = "windows-arm64".parse().unwrap();
+        emulated.emulated = "windows-amd64".parse().ok();
+        let text = render(&emulated);
+        assert!(text.contains("\nplatform: windows-arm64\nemulated: windows-amd64\norigin: "));
+        assert_eq!(parse(&emulated.name, &text), Some(emulated.clone()));
+        // No platform emulates itself or one of another system.
+        for other in ["windows-arm64", "linux-amd64"] {
+            emulated.emulated = other.parse().ok();
+            assert_eq!(parse(&emulated.name, &render(&emulated)), None, "{other}");
+        }
     }
 
     #[test]

@@ -17,8 +17,9 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::model::{Digest, Hasher, Name, Origin, Platform};
 use crate::project::{
-    Build, BuildSource, Coordinate, Include, Original, PackageConfig, Project, RenderedBuild,
-    RenderedSource, SourceFolder, Subsystem, Template, Upstream, UpstreamKeys,
+    Binary, Build, BuildSource, Coordinate, Emulated, Include, Keep, Original, PackageConfig,
+    Project, RenderedBuild, RenderedSource, SourceFolder, Subsystem, Template, Upstream,
+    UpstreamKeys, VersionKeys,
 };
 use crate::redact::mask;
 
@@ -161,13 +162,13 @@ fn start(subsystem: &Subsystem, platform: Platform, origin: Origin) -> Walk {
     walk
 }
 
-fn contents(walk: &mut Walk, subsystem: &Subsystem) {
+fn contents(walk: &mut Walk, subsystem: &Subsystem, binaries: &[Binary]) {
     let PackageConfig {
         name: _,
         include,
         format: _,
     } = &subsystem.package;
-    walk.list("binaries", &subsystem.binaries);
+    walk.list("binaries", binaries);
     walk.list(
         "include",
         include.iter().map(|Include { path, name: _ }| path),
@@ -182,28 +183,64 @@ fn of_original(subsystem: &Subsystem, platform: Platform, original: &Original) -
         signature: _,
         extract,
         format,
+        keep,
+        emulated,
     } = original;
-    match coordinate {
-        Coordinate::GitHub { repo, tag, asset } => {
-            walk.field(
-                "upstream.url",
-                format!("https://github.com/{repo}/releases/download/{tag}/{asset}"),
-            );
-        }
-        Coordinate::Url(url) => walk.field("upstream.url", url),
-        Coordinate::Npm { package, version } => {
-            walk.field("upstream.npm", format!("{package}@{version}"));
-        }
-        Coordinate::Pypi { package, version } => {
-            walk.field("upstream.pypi", format!("{package}=={version}"));
-        }
-    }
+    let (field, text) = coordinate_field(coordinate);
+    walk.field(&format!("upstream.{field}"), text);
     walk.map("extract", extract.iter().map(|(glob, file)| (glob, file)));
     if let Some(format) = format {
         walk.field("upstream.format", format);
     }
-    contents(&mut walk, subsystem);
+    if *keep != Keep::Files {
+        walk.field("upstream.keep", keep);
+    }
+    if let Some(emulated) = emulated {
+        of_emulated(&mut walk, original, emulated);
+    }
+    contents(&mut walk, subsystem, subsystem.binaries_on(&platform));
     walk.finish()
+}
+
+/// The field for where an original comes from, and the text that says it.
+fn coordinate_field(coordinate: &Coordinate) -> (&'static str, String) {
+    match coordinate {
+        Coordinate::GitHub { repo, tag, asset } => (
+            "url",
+            format!("https://github.com/{repo}/releases/download/{tag}/{asset}"),
+        ),
+        Coordinate::Url(url) => ("url", url.clone()),
+        Coordinate::Npm { package, version } => ("npm", format!("{package}@{version}")),
+        Coordinate::Pypi { package, version } => ("pypi", format!("{package}=={version}")),
+    }
+}
+
+/// What is used where there is nothing for the platform itself. What is the same as for the
+/// platform itself is left out.
+fn of_emulated(walk: &mut Walk, native: &Original, emulated: &Emulated) {
+    let Emulated { platform, original } = emulated;
+    let Original {
+        coordinate,
+        checksum: _,
+        signature: _,
+        extract,
+        format,
+        keep,
+        emulated: _,
+    } = original;
+    let path = format!("emulate.{platform}");
+    let (_, text) = coordinate_field(coordinate);
+    walk.field(&path, text);
+    if *extract != native.extract {
+        let extract = extract.iter().map(|(glob, file)| (glob, file));
+        walk.map(&format!("{path}.extract"), extract);
+    }
+    if *format != native.format {
+        walk.field(&format!("{path}.format"), format.unwrap_or_default());
+    }
+    if *keep != native.keep {
+        walk.field(&format!("{path}.keep"), keep);
+    }
 }
 
 fn of_build(
@@ -240,7 +277,7 @@ fn of_build(
     walk.map("env", env.iter().map(|(key, value)| (key, value)));
     walk.list("commands", commands);
     walk.map("tools", tools);
-    contents(&mut walk, subsystem);
+    contents(&mut walk, subsystem, subsystem.binaries_on(&platform));
     let mut identities = BTreeMap::new();
     for need in needs {
         identities.insert(
@@ -275,11 +312,22 @@ fn identity(
     let mut walk = Walk::default();
     walk.field("name", &subsystem.name);
     walk.field("version", &subsystem.version);
-    contents(&mut walk, subsystem);
-    if let Some(Upstream { base, overrides }) = &subsystem.upstream {
-        upstream_keys(&mut walk, "upstream", base);
-        for (word, keys) in overrides {
-            upstream_keys(&mut walk, &format!("upstream.overrides.{word}"), keys);
+    contents(&mut walk, subsystem, &subsystem.binaries);
+    if let Some(upstream) = &subsystem.upstream {
+        let Upstream {
+            base,
+            overrides,
+            versions,
+        } = upstream;
+        upstream_layer(&mut walk, "upstream", base, overrides);
+        // Only the entry that applies, and not for which versions it would.
+        if let Some(entry) = upstream.entry(&subsystem.version) {
+            let VersionKeys {
+                range: _,
+                base,
+                overrides,
+            } = &versions[entry];
+            upstream_layer(&mut walk, "upstream.versions", base, overrides);
         }
     }
     if let Some(Build {
@@ -327,6 +375,18 @@ fn identity(
     Ok(identity)
 }
 
+fn upstream_layer(
+    walk: &mut Walk,
+    path: &str,
+    base: &UpstreamKeys,
+    overrides: &[(String, UpstreamKeys)],
+) {
+    upstream_keys(walk, path, base);
+    for (word, keys) in overrides {
+        upstream_keys(walk, &format!("{path}.overrides.{word}"), keys);
+    }
+}
+
 fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {
     let UpstreamKeys {
         github,
@@ -339,7 +399,10 @@ fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {
         signature: _,
         extract,
         format,
+        keep,
+        emulate,
         replacements,
+        binaries,
     } = keys;
     if let Some(github) = github {
         walk.field(&format!("{path}.github"), github);
@@ -366,7 +429,23 @@ fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {
     if let Some(format) = format {
         walk.field(&format!("{path}.format"), format);
     }
+    if let Some(keep) = keep {
+        walk.field(&format!("{path}.keep"), keep);
+    }
+    match emulate {
+        Some(platforms) if platforms.is_empty() => walk.field(&format!("{path}.emulate"), false),
+        Some(platforms) => walk.map(
+            &format!("{path}.emulate"),
+            platforms
+                .iter()
+                .map(|(platform, other)| (platform.to_string(), other)),
+        ),
+        None => {}
+    }
     walk.map(&format!("{path}.replacements"), replacements);
+    if let Some(binaries) = binaries {
+        walk.list(&format!("{path}.binaries"), binaries);
+    }
 }
 
 /// A field in which two explanations differ.

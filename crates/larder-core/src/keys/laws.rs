@@ -111,6 +111,31 @@ const PARTS: &[(At, Of, &[&str])] = &[
         ],
     ),
     (At::Upstream, Neither, &["", "replacements: {darwin: mac}"]),
+    (At::Upstream, Original, &["", "keep: tree"]),
+    (
+        At::Upstream,
+        Original,
+        &[
+            "",
+            "emulate: {linux-amd64: linux-386}",
+            "emulate: {linux-amd64: linux-arm64}",
+        ],
+    ),
+    (
+        At::Upstream,
+        Neither,
+        &["", "overrides: {windows: {binaries: [a]}}"],
+    ),
+    (
+        At::Upstream,
+        Neither,
+        &[
+            "",
+            "versions: [{\"<0.1\": {keep: tree, format: zip}}]",
+            "versions: [{\">0.1\": {}}]",
+        ],
+    ),
+    (At::Upstream, Original, &["format: auto", "format: tar"]),
     (
         At::BuildKeys,
         Build,

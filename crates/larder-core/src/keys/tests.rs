@@ -187,6 +187,69 @@ fn a_key_is_computed_from_these_fields() {
     "#);
 }
 
+/// The fields of the key of the original of a recipe on Windows, and the identity that its build
+/// has for another one.
+fn fields(recipe: &str, platform: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+    let versions = format!("platforms: [{platform}]\nversions: {{tool: v1.2.3}}\n");
+    for (path, text) in [
+        ("versions.yml", versions.as_str()),
+        ("subsystems/tool/recipe.yml", recipe),
+    ] {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write_atomic(&path, text.as_bytes()).unwrap();
+    }
+    let project = Project::load(&root, &UserConfig::default())
+        .unwrap_or_else(|error| panic!("{error}: {:?}", error.file_problems()));
+    let fields = wanted(&project, "tool", platform).original.unwrap().fields;
+    let known = ["origin", "name", "version", "platform"];
+    fields
+        .into_iter()
+        .filter(|(path, _)| !known.contains(&path.as_str()))
+        .map(|(path, value)| format!("{path} = {value}"))
+        .collect()
+}
+
+#[test]
+fn the_exceptions_of_a_recipe_are_part_of_its_key() {
+    let emulated = "binaries: [tool]\nupstream: {github: a/b, emulate: true, asset: 'x-{{ arch }}', \
+                    extract: {'{{ arch }}/t': 'tool{{ exe }}'}, overrides: {amd64: {format: zip, keep: tree}}}\n";
+    assert_eq!(
+        fields(emulated, "windows-arm64"),
+        [
+            "upstream.url = https://github.com/a/b/releases/download/v1.2.3/x-arm64",
+            "extract.arm64/t = tool.exe",
+            "emulate.windows-amd64 = https://github.com/a/b/releases/download/v1.2.3/x-amd64",
+            "emulate.windows-amd64.extract.amd64/t = tool.exe",
+            "emulate.windows-amd64.format = zip",
+            "emulate.windows-amd64.keep = tree",
+            "binaries.0 = tool",
+        ]
+    );
+    let same = "binaries: [tool]\nupstream: {npm: tool, emulate: {linux-arm64: linux-amd64}}\n";
+    assert_eq!(
+        fields(same, "linux-arm64"),
+        [
+            "upstream.npm = tool@1.2.3",
+            "emulate.linux-amd64 = tool@1.2.3",
+            "binaries.0 = tool",
+        ]
+    );
+    let tree = "binaries: [a, {name: b, link: a}]\nupstream: {url: 'https://h/x', overrides: {windows: {binaries: [c.bat, {name: d, link: c.bat}]}}, versions: [{'^1.2': {keep: tree}}]}\n";
+    assert_eq!(
+        fields(tree, "windows-amd64"),
+        [
+            "upstream.url = https://h/x",
+            "upstream.keep = tree",
+            "binaries.0 = c.bat",
+            "binaries.1 = d -> c.bat",
+        ]
+    );
+    assert_eq!(fields(tree, "linux-amd64")[3], "binaries.1 = b -> a");
+}
+
 #[test]
 fn the_digest_of_a_source_folder_never_changes() {
     let (_dir, project) = project();

@@ -58,6 +58,9 @@ pub struct Artifact {
     pub version: Version,
     /// The platform that it runs on.
     pub platform: Platform,
+    /// The platform whose programs it has, if its own platform runs those of another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emulated: Option<Platform>,
     /// Who made it.
     pub origin: Origin,
     /// The inputs: a fingerprint of everything declared that decides it, for its origin.
@@ -76,8 +79,9 @@ impl Artifact {
     }
 
     /// Checks what holds for every artifact, whatever its recipe: it has at least one file, no two
-    /// files have the same name, modes are 0755 or 0644, and the commit is a full commit id. The
-    /// error says which of these does not hold.
+    /// files have the same name, modes are 0755 or 0644, the commit is a full commit id, and an
+    /// emulated platform is another one of the same system. The error says which of these does not
+    /// hold.
     pub fn check(&self) -> Result<(), String> {
         if self.files.is_empty() {
             return Err("it has no files".into());
@@ -95,6 +99,12 @@ impl Artifact {
                     file.name, file.mode
                 ));
             }
+        }
+        if let Some(emulated) = self.emulated
+            && (emulated == self.platform || emulated.os != self.platform.os)
+        {
+            let platform = self.platform;
+            return Err(format!("{platform} can't run programs of {emulated}"));
         }
         match &self.commit {
             Some(commit) if !is_commit(commit) => Err("its commit is not a full commit id".into()),

@@ -13,6 +13,7 @@ mod package;
 mod platform;
 mod schema;
 pub mod version_order;
+mod version_range;
 
 pub use artifact::{Artifact, ArtifactFile, Target, artifact_digest};
 pub use asset::{AssetCandidate, AssetCoordinates, AssetPlace};
@@ -24,6 +25,7 @@ pub use origin::{Origin, SourceKind};
 pub use outcome::{Action, Outcome};
 pub use package::{FileFormat, Limits, PackageFormat};
 pub use platform::{Arch, Libc, Os, Platform, WINDOWS_SCRIPTS};
+pub use version_range::VersionRange;
 
 /// The error that a text is not a valid value of a type. The message has the form "`x` is not a …:
 /// …".

@@ -42,6 +42,10 @@ pub enum Action {
     Run,
     /// Run a line of `ci:`.
     Ci,
+    /// Start a service.
+    Up,
+    /// Stop a service.
+    Down,
     /// Change a version in versions.yml.
     Bump,
     /// Feed a channel.
@@ -90,6 +94,10 @@ pub enum Outcome {
     RolledBack,
     /// A task ran.
     Ran,
+    /// A service was started and is ready.
+    Started,
+    /// A service was stopped with all its children.
+    Stopped,
     /// The version in versions.yml was changed.
     Bumped,
     /// The files of a channel were written.
@@ -119,6 +127,8 @@ impl Action {
             Self::Rollback => "rollback",
             Self::Run => "run",
             Self::Ci => "ci",
+            Self::Up => "up",
+            Self::Down => "down",
             Self::Bump => "bump",
             Self::Publish => "publish",
             Self::Unpublish => "unpublish",
@@ -142,6 +152,8 @@ impl Outcome {
             Self::Cleaned => "cleaned",
             Self::RolledBack => "rolled-back",
             Self::Ran => "ran",
+            Self::Started => "started",
+            Self::Stopped => "stopped",
             Self::Bumped => "bumped",
             Self::Rendered => "rendered",
             Self::Published => "published",

@@ -112,7 +112,7 @@ impl Libc {
 }
 
 /// The endings of files that Windows runs with another program.
-pub const WINDOWS_SCRIPTS: [&str; 4] = [".bat", ".cmd", ".ps1", ".jar"];
+pub const WINDOWS_SCRIPTS: [&str; 5] = [".bat", ".cmd", ".ps1", ".jar", ".sh"];
 
 impl Platform {
     /// The platform that larder runs on. It has no C library: what the machine has is not what
@@ -263,6 +263,8 @@ mod tests {
             ("RUN.BAT", "RUN.BAT"),
             ("a.ps1", "a.ps1"),
             ("a.jar", "a.jar"),
+            ("a.sh", "a.sh"),
+            ("bash", "bash.exe"),
             (".cmd", ".cmd.exe"),
             ("ü.cmd", "ü.cmd"),
         ] {

@@ -103,6 +103,11 @@ pub fn prefix(version: &str) -> &str {
         .unwrap_or(version.len())]
 }
 
+/// The numbers at a version's start.
+pub(super) fn numbers(version: &str) -> Vec<u128> {
+    parts(version).numbers
+}
+
 /// Whether it is a pre-release.
 pub fn is_prerelease(version: &str) -> bool {
     parts(version).stage == Stage::PreRelease

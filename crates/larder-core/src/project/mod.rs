@@ -33,10 +33,10 @@ pub mod webhook;
 
 pub use domain::publish;
 pub use domain::{
-    Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,
-    Links, Original, OriginalTrust, PackageConfig, Project, RawChecksums, RenderedBuild,
-    RenderedSource, Signed, SourceFolder, Subsystem, Task, TrustConfig, TrustedKey, UploadPolicy,
-    Upstream, UpstreamKeys, UpstreamSignature,
+    Binary, Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, Emulated,
+    HubConfig, Include, Keep, Links, Original, OriginalTrust, PackageConfig, Project, RawChecksums,
+    Ready, RenderedBuild, RenderedSource, Service, Signed, SourceFolder, Subsystem, Task,
+    TrustConfig, TrustedKey, UploadPolicy, Upstream, UpstreamKeys, UpstreamSignature, VersionKeys,
 };
 
 pub use crate::model::{Limits, PackageFormat};

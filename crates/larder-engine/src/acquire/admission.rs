@@ -23,7 +23,7 @@ use std::ops::Deref;
 use larder_core::error::{Error, Result};
 use larder_core::formats::{Pin, PinKind};
 use larder_core::model::{Artifact, Digest, FileName, Origin, Proof, SourceKind};
-use larder_core::project::{Checksum, OriginalTrust};
+use larder_core::project::{Checksum, Emulated, Original, OriginalTrust};
 
 use super::request::Request;
 use crate::cache::Entry;
@@ -195,6 +195,14 @@ pub fn check_claim(request: &Request<'_>, artifact: &Artifact) -> Result<()> {
             artifact.version, subsystem.version
         ));
     }
+    if let Some(emulated) = artifact.emulated
+        && request.emulated(artifact.origin)? != Some(emulated)
+    {
+        return wrong(format!(
+            "it has programs of {emulated}, which the recipe does not allow on {}",
+            request.target.platform
+        ));
+    }
     let names = subsystem.file_names(&request.target.platform);
     let found: Vec<&str> = artifact.files.iter().map(|f| f.name.as_str()).collect();
     let expected: Vec<&str> = names.iter().map(FileName::as_str).collect();
@@ -206,7 +214,7 @@ pub fn check_claim(request: &Request<'_>, artifact: &Artifact) -> Result<()> {
         ));
     }
     for (number, file) in artifact.files.iter().enumerate() {
-        let mode = if number < subsystem.binaries.len() {
+        let mode = if number < subsystem.binaries_on(&request.target.platform).len() {
             0o755
         } else {
             0o644
@@ -280,7 +288,8 @@ fn check_recipe(request: &Request<'_>, candidate: Candidate<'_>) -> Result<(), R
     if candidate.artifact.origin != Origin::Original {
         return Ok(());
     }
-    let Some(wanted) = pinned_by_recipe(request) else {
+    let pinned = pinned_by_recipe(request, candidate.artifact);
+    let Some(wanted) = pinned.first() else {
         return Ok(());
     };
     let contradiction = |by: &str, found: Digest| {
@@ -293,10 +302,12 @@ fn check_recipe(request: &Request<'_>, candidate: Candidate<'_>) -> Result<(), R
     };
     let line = request.pin(Origin::Original, PinKind::Upstream);
     match (candidate.file, line) {
-        (Some((PinKind::Upstream, found)), _) if found != wanted => {
+        (Some((PinKind::Upstream, found)), _) if !pinned.contains(&found) => {
             contradiction("the publisher's file had", found)
         }
-        (_, Some(Pin { sha256, .. })) if sha256 != wanted => contradiction("versions.lock", sha256),
+        (_, Some(Pin { sha256, .. })) if !pinned.contains(&sha256) => {
+            contradiction("versions.lock", sha256)
+        }
         (None, None) => Err(Refusal::Unproven(format!(
             "{} pins the publisher's file, and nothing shows that this artifact came from it",
             recipe_path(request)
@@ -305,16 +316,33 @@ fn check_recipe(request: &Request<'_>, candidate: Candidate<'_>) -> Result<(), R
     }
 }
 
-/// The sha256 that the recipe states for the publisher's file.
-fn pinned_by_recipe(request: &Request<'_>) -> Option<Digest> {
+/// The sha256 that the recipe states for the publisher's file. There are two if the file may be that
+/// of another platform, whose programs this one runs; none if nothing is stated.
+fn pinned_by_recipe(request: &Request<'_>, artifact: &Artifact) -> Vec<Digest> {
     // A recipe that can't be rendered is reported where the original is asked for.
-    let original = request
-        .subsystem
-        .original(&request.target.platform)
-        .ok()??;
-    match original.checksum {
+    let Ok(Some(original)) = request.subsystem.original(&request.target.platform) else {
+        return Vec::new();
+    };
+    let pinned = |original: &Original| match original.checksum {
         Some(Checksum::Pinned(digest)) => Some(digest),
         _ => None,
+    };
+    let native = pinned(&original);
+    let Some(Emulated {
+        platform: _,
+        original: other,
+    }) = original.emulated.as_deref()
+    else {
+        return native.into_iter().collect();
+    };
+    match artifact.emulated {
+        // A file with programs for both platforms may be that of the other one.
+        None if native.is_some() => native.into_iter().chain(pinned(other)).collect(),
+        None => Vec::new(),
+        Some(_) if other.coordinate == original.coordinate => {
+            native.into_iter().chain(pinned(other)).collect()
+        }
+        Some(_) => pinned(other).into_iter().collect(),
     }
 }
 
@@ -361,13 +389,13 @@ pub fn check_trust(request: &Request<'_>, candidate: Candidate<'_>) -> Result<Vo
             };
         }
         Evidence::Unknown if artifact.origin == Origin::Original && !trust.needs_signature => {
-            check_publisher(request, &Shown::Lock)?;
+            check_publisher(request, artifact, &Shown::Lock)?;
             Vouched::Nobody
         }
         Evidence::Unknown => Vouched::Nobody,
     };
     match &vouched {
-        Vouched::Publisher(shown) => check_publisher(request, shown)?,
+        Vouched::Publisher(shown) => check_publisher(request, artifact, shown)?,
         Vouched::Signed(key) if trust.needs_signature => {
             trust::still_accepted(trust, key, artifact)?;
         }
@@ -380,13 +408,20 @@ pub fn check_trust(request: &Request<'_>, candidate: Candidate<'_>) -> Result<Vo
 }
 
 /// Rule 6 for what came from a publisher.
-fn check_publisher(request: &Request<'_>, shown: &Shown) -> Result<()> {
+fn check_publisher(request: &Request<'_>, artifact: &Artifact, shown: &Shown) -> Result<()> {
     let trust = &request.run.project.trust;
     if trust.original == OriginalTrust::Lock {
         return Ok(());
     }
     let target = request.target;
     let original = request.subsystem.original(&target.platform)?;
+    let original = original.map(|original| match (artifact.emulated, original.emulated) {
+        (Some(_), Some(emulated)) => emulated.original,
+        (_, emulated) => Original {
+            emulated,
+            ..original
+        },
+    });
     let key = original
         .and_then(|original| original.signature)
         .map(|signature| signature.key);

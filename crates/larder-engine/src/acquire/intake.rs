@@ -23,7 +23,7 @@ use larder_core::archive::{
 use larder_core::error::{Error, Kind, Result};
 use larder_core::executable;
 use larder_core::formats::stamp;
-use larder_core::fs;
+use larder_core::fs::{self, IoContext};
 use larder_core::model::{Artifact, ArtifactFile, Digest, FileName, Name, Origin, Platform};
 use larder_core::project::Subsystem;
 use larder_remote::http::{page, read_error};
@@ -92,6 +92,8 @@ pub enum Contents<'a> {
         subsystem: &'a Subsystem,
         /// The platform that they must be for.
         platform: Platform,
+        /// The platform whose programs they may be instead.
+        emulated: Option<Platform>,
         /// The origin of the files.
         origin: Origin,
         /// The key of the artifact that they make up.
@@ -197,7 +199,7 @@ pub fn artifact(
     contents: &Contents<'_>,
     folder: &Utf8Path,
 ) -> Result<Artifact> {
-    let artifact = match contents {
+    let mut artifact = match contents {
         Contents::Stated(artifact) => (*artifact).clone(),
         Contents::Stamped(name) => {
             let text = fs::read_text_opt(folder.join(stamp::FILE))?;
@@ -207,12 +209,14 @@ pub fn artifact(
         Contents::Named {
             subsystem,
             platform,
+            emulated,
             origin,
             inputs,
         } => Artifact {
             name: subsystem.name.clone(),
             version: subsystem.version.clone(),
             platform: *platform,
+            emulated: *emulated,
             origin: *origin,
             inputs: *inputs,
             commit: None,
@@ -220,6 +224,7 @@ pub fn artifact(
         },
     };
     compare(place, arrived, &artifact)?;
+    let mut is_emulated = false;
     for file in &artifact.files {
         let path = folder.join(&file.name);
         if file.mode == 0o755 {
@@ -229,18 +234,62 @@ pub fn artifact(
                     file.name
                 )));
             }
-            executable::check_platform(&path, &artifact.platform).map_err(|error| {
+            let suits = platform_of(&path, artifact.platform, artifact.emulated);
+            let suits = suits.map_err(|error| {
                 error.context(format!("{place} is not for {}", artifact.platform))
             })?;
+            is_emulated |= suits != artifact.platform;
             // What is on the hub was checked when it was made.
             if let Contents::Named { subsystem, .. } = contents {
-                executable::check_program(&path, &artifact.platform, subsystem.any)
+                executable::check_program(&path, &suits, subsystem.any)
                     .map_err(|error| error.context(format!("{place} is not what it should be")))?;
             }
         }
         fs::set_mode(&path, file.mode)?;
     }
+    // Programs for both platforms run without emulation.
+    if !is_emulated && matches!(contents, Contents::Named { .. }) {
+        artifact.emulated = None;
+    }
     Ok(artifact)
+}
+
+/// The platform that a program is for: the first one, or else one whose programs that runs. A file
+/// that is no executable suits both. The error is about the first one.
+pub fn platform_of(
+    path: &Utf8Path,
+    platform: Platform,
+    emulated: Option<Platform>,
+) -> Result<Platform> {
+    match (executable::check_platform(path, &platform), emulated) {
+        (Ok(_), _) => Ok(platform),
+        (Err(_), Some(other)) if executable::check_platform(path, &other).is_ok() => Ok(other),
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// Gives files that arrived further names: each name with the file that it is another name of. They
+/// are files of their own with the same bytes.
+pub fn make_links(
+    links: &[(FileName, FileName)],
+    arrived: &mut Arrived,
+    folder: &Utf8Path,
+) -> Result<()> {
+    for (name, of) in links {
+        // What is missing is reported when the artifact is made.
+        let Some(file) = arrived.files.iter().find(|file| file.name == of.as_str()) else {
+            continue;
+        };
+        let file = file.clone();
+        let mut copy = fs::create(folder.join(name))?;
+        fs::copy_content(&mut fs::open(&file.path)?, &mut copy).at("copy", &file.path)?;
+        arrived.files.push(Unpacked {
+            name: name.to_string(),
+            path: folder.join(name),
+            ..file
+        });
+    }
+    Ok(())
 }
 
 /// Removes all files of a folder, for a second attempt.
@@ -257,7 +306,7 @@ fn named_files(
     subsystem: &Subsystem,
     platform: &Platform,
 ) -> Result<Vec<ArtifactFile>> {
-    let binaries = subsystem.binaries.len();
+    let binaries = subsystem.binaries_on(platform).len();
     let names = subsystem.file_names(platform).into_iter().enumerate();
     names
         .map(|(number, name)| {

@@ -15,7 +15,7 @@
 use larder_core::error::Kind;
 use larder_core::formats::PinKind;
 use larder_core::model::{Origin, SourceKind};
-use larder_core::project::{Checksum, RenderedSource};
+use larder_core::project::{Checksum, Original, RenderedSource};
 
 use super::request::Request;
 
@@ -61,10 +61,21 @@ pub fn pinned(request: &Request<'_>, source: SourceKind) -> Result<(), String> {
                 return Ok(());
             }
             match request.subsystem.original(&request.target.platform) {
-                Ok(Some(original)) => match original.checksum {
-                    Some(Checksum::Pinned(_)) => Ok(()),
-                    _ => unpinned("neither lock nor recipe pins its bytes"),
-                },
+                Ok(Some(original)) => {
+                    let other = original.emulated.as_deref().map(|other| &other.original);
+                    let is_pinned = |original: &Original| {
+                        matches!(original.checksum, Some(Checksum::Pinned(_)))
+                    };
+                    if [Some(&original), other]
+                        .into_iter()
+                        .flatten()
+                        .all(is_pinned)
+                    {
+                        Ok(())
+                    } else {
+                        unpinned("neither lock nor recipe pins its bytes")
+                    }
+                }
                 // There is no upstream, or its template is wrong: asking the source reports that.
                 _ => Ok(()),
             }

@@ -171,6 +171,7 @@ mod tests {
                 name: name.clone(),
                 version: version.parse().unwrap(),
                 platform,
+                emulated: None,
                 origin: Origin::Build,
                 inputs: Digest::of(b"inputs"),
                 commit: None,

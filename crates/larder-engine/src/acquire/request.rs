@@ -3,7 +3,7 @@
 use larder_core::error::Result;
 use larder_core::formats::{Pin, PinKind};
 use larder_core::keys::Wanted;
-use larder_core::model::{Origin, SourceKind, Target, is_commit};
+use larder_core::model::{Origin, Platform, SourceKind, Target, is_commit};
 use larder_core::project::{RenderedBuild, Subsystem};
 
 use super::intake::Transfer;
@@ -78,6 +78,18 @@ impl<'a> Request<'a> {
         self.run
             .lock
             .pin(self.subsystem, self.target, &self.wanted, origin, kind)
+    }
+
+    /// The platform whose programs an artifact may have instead of those of its own, as the recipe
+    /// says.
+    pub fn emulated(&self, origin: Origin) -> Result<Option<Platform>> {
+        if origin != Origin::Original {
+            return Ok(None);
+        }
+        let original = self.subsystem.original(&self.target.platform)?;
+        Ok(original
+            .and_then(|original| original.emulated)
+            .map(|emulated| emulated.platform))
     }
 
     /// All origins, in the order in which the project's `sources` list them.

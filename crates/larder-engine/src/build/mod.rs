@@ -104,6 +104,7 @@ pub fn build(ctx: &Context, target: &Target, reason: &str, waits: &dyn Fn()) -> 
         name: target.name.clone(),
         version: work.subsystem.version.clone(),
         platform: target.platform,
+        emulated: None,
         origin: Origin::Build,
         inputs: inputs.digest,
         commit: made.observed.commit.clone(),

@@ -16,20 +16,26 @@ impl Work<'_> {
     pub(super) fn outputs(&self) -> Result<Vec<ArtifactFile>> {
         let platform = &self.target.platform;
         let mut files = Vec::new();
-        for name in self
-            .subsystem
-            .file_names(platform)
-            .into_iter()
-            .take(self.subsystem.binaries.len())
-        {
+        let names = self.subsystem.file_names(platform);
+        let binaries = &names[..self.subsystem.binaries_on(platform).len()];
+        let links = self.subsystem.links(platform);
+        for name in binaries {
+            if links.iter().any(|(link, _)| link == name) {
+                continue;
+            }
             self.collect(
-                &name,
-                &[self.out.join(&name), self.out.join("bin").join(&name)],
+                name,
+                &[self.out.join(name), self.out.join("bin").join(name)],
                 false,
             )?;
-            let path = self.out.join(&name);
+            let path = self.out.join(name);
             executable::check_program(&path, platform, self.subsystem.any)?;
-            files.push(self.describe(&name, 0o755)?);
+        }
+        for (name, of) in &links {
+            self.copy(&self.out.join(of), name)?;
+        }
+        for name in binaries {
+            files.push(self.describe(name, 0o755)?);
         }
         for include in &self.subsystem.package.include {
             self.collect(
@@ -63,16 +69,20 @@ impl Work<'_> {
             }
             if fs::lstat(candidate)?.is_some_and(|meta| meta.is_symlink()) || *candidate != target {
                 // Replace a link with the file that it points to.
-                let bytes_from = fs::open(candidate)?;
-                let staged = self.tmp.join(format!("collect-{name}"));
-                std::io::copy(&mut { bytes_from }, &mut fs::create(&staged)?)
-                    .at("copy", candidate)?;
-                fs::rename(&staged, &target)?;
+                self.copy(candidate, name)?;
             }
             return Ok(());
         }
         Err(Error::failed(format!("the build did not make `{name}`"))
             .hint("its commands must write every binary of the recipe to `{{ out }}`; included files may stay in the source"))
+    }
+
+    /// Makes a file at the top of `out` that has the bytes of another file.
+    fn copy(&self, from: &Utf8Path, name: &FileName) -> Result<()> {
+        let bytes = fs::open(from)?;
+        let staged = self.tmp.join(format!("collect-{name}"));
+        std::io::copy(&mut { bytes }, &mut fs::create(&staged)?).at("copy", from)?;
+        fs::rename(&staged, self.out.join(name))
     }
 
     /// An included file comes from the source, and anyone may have committed a link there: to a

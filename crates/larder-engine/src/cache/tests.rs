@@ -53,6 +53,7 @@ impl Kept {
             name: "tool".parse().unwrap(),
             version: "v1.0.0".parse().unwrap(),
             platform: Platform::host(),
+            emulated: None,
             origin: Origin::Build,
             inputs: Digest::of(b"inputs"),
             commit: None,

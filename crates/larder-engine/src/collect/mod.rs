@@ -23,7 +23,7 @@ use larder_core::error::{Error, Result};
 use larder_core::file_lock::FileLock;
 use larder_core::fs::{self, OwnFolder};
 use larder_core::keys::tree;
-use larder_core::model::{ArtifactFile, Digest, Origin, Outcome, Platform, Tag, Target};
+use larder_core::model::{Artifact, Digest, Origin, Outcome, Platform, Tag, Target};
 use larder_core::project::{Coordinate, HubConfig, Project, Subsystem};
 use larder_core::staging::{self, StagedDir};
 
@@ -70,6 +70,9 @@ pub struct Item {
     pub sha256: String,
     /// Whether it is an executable for that platform, or a script.
     pub executable: bool,
+    /// The platform whose programs they are, if that platform runs those of another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emulated: Option<Platform>,
     /// Every file, if there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<ItemFile>,
@@ -175,7 +178,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
         .hint("add `upstream:` to its recipe: `collect` takes what publishers release"));
     }
     for (artifact, entry) in sources::cache::entries(&request)? {
-        let item = item_of(&artifact.files);
+        let item = item_of(&artifact);
         if is_undamaged(&dir, &item)? {
             if let Some(line) = sources::cache::lock_line(&request, &entry) {
                 ctx.lock.record(&line)?;
@@ -191,7 +194,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
     let folder = ctx.own_folder(below(subsystem))?;
     let staged = StagedDir::without_sweep(base.as_std_path(), &prefix)?;
     let entry = acquire(&request, staged.path())?.entry;
-    let item = item_of(&entry.artifact.files);
+    let item = item_of(&entry.artifact);
     if is_undamaged(&dir, &item)? {
         return Ok(Collected {
             bytes: 0,
@@ -263,8 +266,9 @@ fn acquire(request: &Request<'_>, into: &Utf8Path) -> Result<Taken> {
     }
 }
 
-fn item_of(files: &[ArtifactFile]) -> Item {
-    let all: Vec<ItemFile> = files
+fn item_of(artifact: &Artifact) -> Item {
+    let all: Vec<ItemFile> = artifact
+        .files
         .iter()
         .map(|file| ItemFile {
             filename: file.name.to_string(),
@@ -283,6 +287,7 @@ fn item_of(files: &[ArtifactFile]) -> Item {
         size: first.size,
         sha256: first.sha256,
         executable: true,
+        emulated: artifact.emulated,
         files,
     }
 }

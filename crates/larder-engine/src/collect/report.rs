@@ -131,12 +131,14 @@ pub fn collect_all(
                 Outcome::UpToDate
             };
             note(target, outcome.as_str(), Ok(&got));
+            let emulated = got.item.emulated;
             let mut items = items.lock().unwrap_or_else(PoisonError::into_inner);
             items
                 .entry(target.name.clone())
                 .or_default()
                 .insert(target.platform, got.item);
             Ok(StepReport {
+                emulated,
                 bytes: got.bytes,
                 place: Some(ctx.project.relative(&got.place)),
                 ..StepReport::new(outcome)

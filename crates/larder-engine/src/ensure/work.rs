@@ -79,6 +79,7 @@ impl Ensure {
             version: self.version(target)?,
             outcome,
             source: None,
+            emulated: None,
             bytes: 0,
             seconds,
             error: None,
@@ -99,6 +100,7 @@ impl Ensure {
         let outcome = done.outcome;
         if let Some(mut finished) = self.finished(target, outcome) {
             finished.source = done.source;
+            finished.emulated = done.artifact.emulated;
             finished.bytes = done.bytes;
             finished.place.clone_from(&done.place);
             finished.reason.clone_from(&done.reason);

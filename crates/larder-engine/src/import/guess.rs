@@ -1,22 +1,45 @@
 //! Guesses a recipe's `upstream` from the names of a release's assets: the asset for each platform, and a template that
 //! renders to all of them.
 //!
-//! The guess is a pure function of the names; the files are not read.
+//! The guess depends on the names, on what the user has answered, and, where the names do not tell the system or the
+//! processor, on the headers of programs, which the caller reads.
 
+mod choice;
 mod siblings;
+mod sums;
 mod template;
+mod vocabulary;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use larder_core::model::{Arch, Libc, Os, Platform, Version};
+use larder_core::error::Result;
+use larder_core::model::{Arch, Os, Platform, Version};
 
 pub use siblings::{siblings, version_in_url};
-use template::{Common, Words, is_arch, is_os, shape, templated, word};
+pub use sums::{ChecksumFiles, Naming};
+use template::{Common, Words, templated};
 use words::ParsedName;
 
+/// What is to be guessed.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The names of the release's assets, or their URLs.
+    pub assets: &'a [String],
+    /// The version of the release.
+    pub version: &'a Version,
+    /// The platforms to find assets for.
+    pub platforms: &'a [Platform],
+    /// The name of the subsystem.
+    pub name: &'a str,
+    /// The name of the repository; may be empty.
+    pub repository: &'a str,
+    /// The assets that the user has named.
+    pub given: &'a BTreeMap<Platform, String>,
+}
+
 /// What was guessed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guess {
     /// The asset for each platform that has one.
     pub assets: BTreeMap<Platform, String>,
@@ -30,75 +53,103 @@ pub struct Guess {
     pub checksums: Vec<ChecksumFiles>,
     /// The name of the program according to the assets' names.
     pub program: String,
+    /// What could not be decided.
+    pub unsure: Vec<String>,
+    /// Platforms for which the release has only a package that larder can't open, such as `.dmg`.
+    pub unreadable: BTreeMap<Platform, String>,
 }
 
-/// The publisher's files with digests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChecksumFiles {
-    /// One file for all assets.
-    ForAll {
-        /// The name of the file.
-        name: String,
-        /// The template that renders to the name.
-        template: String,
-    },
-    /// One file for each asset: the asset's name with this ending.
-    PerAsset(&'static str),
+/// What the headers of the programs in an asset say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The systems and processors that a native program is for.
+    pub native: BTreeSet<(Os, Arch)>,
+    /// Whether it contains a script, and no native program.
+    pub script: bool,
 }
 
-/// Guesses for these platforms; `None` if no asset is for any of them. `names` are the names that the assets may contain:
-/// those of the subsystem and of the repository.
-pub fn guess(
-    assets: &[String],
-    version: &Version,
-    platforms: &[Platform],
-    names: &[&str],
-) -> Option<Guess> {
-    let wanted: BTreeSet<String> = names.iter().flat_map(|name| split(name)).collect();
-    let parsed_names: Vec<ParsedName<'_>> = assets
-        .iter()
-        .filter_map(|name| words::parse(name, version))
-        .filter(|parsed| !parsed.is_unsuitable())
-        .collect();
-    let patterns = NamePatterns::of(&parsed_names);
-    let mut picks: BTreeMap<Platform, &ParsedName<'_>> = BTreeMap::new();
-    for platform in platforms {
-        let ranked = parsed_names
-            .iter()
-            .filter_map(|parsed| Some((rank(parsed, *platform, &wanted)?, parsed)));
-        // Among equally good names, choose the one that follows the most common pattern.
-        let order = |parsed: &ParsedName<'_>| {
-            (
-                patterns.rarity(parsed),
-                parsed.name.len(),
-                parsed.name.to_owned(),
-            )
-        };
-        if let Some((_, best)) =
-            ranked.min_by(|(a, x), (b, y)| a.cmp(b).then_with(|| order(x).cmp(&order(y))))
-        {
-            picks.insert(*platform, best);
+impl Seen {
+    /// Whether the asset is for a platform, if its name mentions this system.
+    fn runs_on(&self, platform: Platform, named: Option<Os>) -> bool {
+        if self.native.is_empty() {
+            // A script runs on any processor. Windows does not start one by itself.
+            return self.script && (named.is_some() || platform.os != Os::Windows);
         }
+        self.native.contains(&(platform.os, platform.arch))
     }
-    let first = *picks.values().next()?;
-    let common = Common::of(&picks);
-    let prefix = words::last_part(first.prefix());
-    let program = if prefix.is_empty() {
-        (*names.first()?).to_owned()
-    } else {
-        prefix.to_owned()
+}
+
+/// Guesses; `None` if no asset is for any of the platforms. `read_header` reads the headers of an asset's programs; it is called
+/// only for assets whose names do not tell their platform. It is an error if the names do not tell which of several
+/// products is wanted.
+pub fn guess(
+    wanted: &Wanted<'_>,
+    read_header: &mut dyn FnMut(&str) -> Result<Seen>,
+) -> Result<Option<Guess>> {
+    let Wanted {
+        assets,
+        version,
+        platforms,
+        name,
+        repository,
+        given,
+    } = *wanted;
+    let names = [name, repository];
+    let request = choice::Request {
+        version,
+        platforms,
+        names,
+        given,
     };
-    Some(Guess {
+    let Some(choice::Choice { picks, unsure }) = choice::choose(assets, &request, read_header)?
+    else {
+        return Ok(None);
+    };
+    let common = Common::of(&picks);
+    let prefix = picks
+        .values()
+        .next()
+        .map_or("", |first| first.prefix(&names));
+    let prefix = words::last_part(prefix);
+    let program = if prefix.is_empty() { name } else { prefix };
+    Ok(Some(Guess {
         asset: common.asset.clone(),
         replacements: common.replacements(),
         overrides: common.overrides(&picks),
-        checksums: checksums(assets, version, &picks, &wanted),
-        program,
+        checksums: sums::checksums(assets, version, &picks, names),
+        program: program.to_owned(),
+        unsure,
+        unreadable: unreadable(wanted, &picks),
         assets: picks
             .into_iter()
             .map(|(platform, parsed)| (platform, parsed.name.to_owned()))
             .collect(),
-    })
+    }))
+}
+
+/// The packages that larder can't open, for platforms without another asset.
+fn unreadable(
+    wanted: &Wanted<'_>,
+    picks: &BTreeMap<Platform, ParsedName<'_>>,
+) -> BTreeMap<Platform, String> {
+    let names = [wanted.name, wanted.repository];
+    let missing = wanted.platforms.iter().filter(|p| !picks.contains_key(p));
+    let package = |platform: &Platform| {
+        let endings: &[&str] = match platform.os {
+            Os::Darwin => &[".dmg", ".pkg"],
+            Os::Windows => &[".msi", ".msix"],
+            Os::Linux => &[".deb", ".rpm", ".apk"],
+        };
+        let found = wanted.assets.iter().find(|asset| {
+            let parsed = words::parse_any(asset, wanted.version, &names);
+            let processor = parsed.arch();
+            endings.iter().any(|ending| asset.ends_with(ending))
+                && parsed.os().is_none_or(|os| os == platform.os)
+                && processor.is_none_or(|arch| arch.is_err() || arch == Ok(platform.arch))
+        })?;
+        Some((*platform, found.clone()))
+    };
+    missing.filter_map(package).collect()
 }
 
 impl Guess {
@@ -106,24 +157,68 @@ impl Guess {
     /// from the asset for `platform`.
     pub fn template_of(&self, text: &str, version: &Version, platform: Platform) -> String {
         let (marks, _) = words::scan(text, version);
+        templated(text, &marks, &self.words(platform))
+    }
+
+    /// What the variables render to on a platform.
+    fn words(&self, platform: Platform) -> Words<'_> {
         let word = |canonical: &'static str| {
             self.replacements
                 .get(canonical)
                 .map_or(canonical, String::as_str)
         };
-        let words = Words {
+        Words {
             os: word(platform.os.as_str()),
             arch: word(platform.arch.as_str()),
-        };
-        templated(text, &marks, &words)
+        }
+    }
+
+    /// The template of the asset's name for a platform.
+    pub fn asset_template(&self, platform: Platform) -> &str {
+        self.overrides
+            .get(&platform.to_string())
+            .or_else(|| self.overrides.get(platform.os.as_str()))
+            .unwrap_or(&self.asset)
+    }
+
+    /// The template of the name of the file with the digest of a platform's asset.
+    pub fn checksums_template(
+        &self,
+        files: &ChecksumFiles,
+        version: &Version,
+        platform: Platform,
+    ) -> Option<String> {
+        files.names.contains_key(&platform).then(|| {
+            let asset = self.asset_template(platform);
+            files.template(platform, asset, version, &self.words(platform))
+        })
     }
 }
 
-/// The name of a program from its file name in an archive: without version, operating system and architecture.
-pub fn plain_name(file: &str, version: &Version) -> String {
-    words::parse(file, version)
-        .map_or(file, |parsed| &file[..parsed.prefix().len()])
+/// The name of a program from its file name in an archive: without version, operating system and architecture. A name of
+/// `own` is kept.
+pub fn plain_name(file: &str, version: &Version, own: &[&str]) -> String {
+    if own.contains(&file) {
+        return file.to_owned();
+    }
+    words::parse(file, version, own)
+        .map_or(file, |parsed| &file[..parsed.prefix(own).len()])
         .to_owned()
+}
+
+/// Some of the names, for messages.
+pub(super) fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let mut text = names
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > SHOWN {
+        text.push_str(", …");
+    }
+    text
 }
 
 fn split(text: &str) -> impl Iterator<Item = String> {
@@ -132,166 +227,5 @@ fn split(text: &str) -> impl Iterator<Item = String> {
         .map(str::to_ascii_lowercase)
 }
 
-/// How well an asset fits a platform: a lower rank is better, `None` means that it does not fit.
-fn rank(
-    parsed: &ParsedName<'_>,
-    platform: Platform,
-    wanted: &BTreeSet<String>,
-) -> Option<[usize; 5]> {
-    let Platform { os, arch, libc } = platform;
-    if parsed.os() != Some(os) {
-        return None;
-    }
-    let arch = match parsed.arch() {
-        Some(Ok(found)) if found == arch => 0,
-        Some(Err(())) if os == Os::Darwin && matches!(arch, Arch::Amd64 | Arch::Arm64) => 1,
-        // A name without an architecture usually means amd64.
-        None if arch == Arch::Amd64 => 2,
-        _ => return None,
-    };
-    let libc = match (parsed.libc(), libc) {
-        (found, _) if os != Os::Linux => usize::from(found.is_some()),
-        (Some((Libc::Musl, _)), Some(Libc::Gnu)) | (Some((Libc::Gnu, _)), Some(Libc::Musl)) => {
-            return None;
-        }
-        (Some((Libc::Musl, true)), _) | (Some(_), Some(_)) => 0,
-        (None, _) => 1,
-        (Some((Libc::Musl, false)), None) => 2,
-        (Some((Libc::Gnu, _)), None) => 3,
-    };
-    let kind = match (parsed.ending.to_ascii_lowercase().as_str(), os) {
-        ("" | ".exe", _) => 0,
-        (".zip", Os::Windows) | (".tar.gz" | ".tgz", _) => 1,
-        (".tar.xz" | ".txz", _) => 2,
-        (".tar.zst" | ".tzst", _) => 3,
-        (".zip", _) => 4,
-        (".tar.bz2" | ".tbz" | ".tbz2" | ".tar", _) => 5,
-        _ => 6,
-    };
-    let more = parsed
-        .rest
-        .iter()
-        .filter(|word| !wanted.contains(*word))
-        .count();
-    let fewer = wanted
-        .iter()
-        .filter(|word| !parsed.rest.contains(word))
-        .count();
-    Some([more, fewer, arch, libc, kind])
-}
-
-/// How often each shape and each word occurs in the names of a release.
-struct NamePatterns(BTreeMap<String, usize>);
-
-impl NamePatterns {
-    fn of(parsed_names: &[ParsedName<'_>]) -> Self {
-        let mut counts = BTreeMap::new();
-        for part in parsed_names.iter().flat_map(Self::parts) {
-            *counts.entry(part).or_insert(0) += 1;
-        }
-        Self(counts)
-    }
-
-    fn parts(parsed: &ParsedName<'_>) -> Vec<String> {
-        [
-            Some(shape(parsed)),
-            word(parsed, is_os),
-            word(parsed, is_arch),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-
-    /// A sort key: greater for names whose shape and words occur less often.
-    fn rarity(&self, parsed: &ParsedName<'_>) -> std::cmp::Reverse<Vec<usize>> {
-        std::cmp::Reverse(
-            Self::parts(parsed)
-                .iter()
-                .map(|part| self.0.get(part).copied().unwrap_or(0))
-                .collect(),
-        )
-    }
-}
-
-/// Endings of files with the digest of one asset.
-const EACH: [&str; 6] = [
-    ".sha256",
-    ".sha256sum",
-    ".sha256.txt",
-    ".sha512",
-    ".sha512sum",
-    ".sha512.txt",
-];
-/// Words in the names of files with the digests of all assets; earlier ones are preferred.
-const ONE: [&str; 10] = [
-    "sha256sums",
-    "sha256sum",
-    "sha256",
-    "shasums256",
-    "checksums",
-    "checksum",
-    "sha512sums",
-    "sha512sum",
-    "sha512",
-    "shasums",
-];
-
-fn checksums(
-    assets: &[String],
-    version: &Version,
-    picks: &BTreeMap<Platform, &ParsedName<'_>>,
-    wanted: &BTreeSet<String>,
-) -> Vec<ChecksumFiles> {
-    let each = EACH.iter().filter(|ending| {
-        picks
-            .values()
-            .all(|pick| assets.contains(&format!("{}{ending}", pick.name)))
-    });
-    let mut one: Vec<(usize, &String)> = assets
-        .iter()
-        .filter(|name| {
-            !EACH.iter().any(|ending| {
-                name.strip_suffix(ending)
-                    .is_some_and(|asset| assets.iter().any(|a| a == asset))
-            })
-        })
-        .filter_map(|name| {
-            let stem = name.to_ascii_lowercase();
-            let stem = [".txt", ".sum", ".sha256", ".sha512"]
-                .iter()
-                .find_map(|ending| stem.strip_suffix(ending))
-                .unwrap_or(&stem);
-            let (marks, rest) = words::scan(stem, version);
-            let ended = words::last_part(stem)
-                .rsplit_once('.')
-                .is_some_and(|(_, last)| last.starts_with(|c: char| c.is_ascii_alphabetic()));
-            if ended && !marks.iter().any(|mark| mark.range.end == stem.len()) {
-                return None;
-            }
-            let place = ONE
-                .iter()
-                .position(|word| rest.iter().any(|other| other == word))?;
-            // A file with other words may belong to another tool of the same release.
-            let more = rest
-                .iter()
-                .filter(|word| !ONE.contains(&word.as_str()) && !wanted.contains(*word))
-                .count();
-            Some((more * ONE.len() + place, name))
-        })
-        .collect();
-    one.sort();
-    let one = one.into_iter().map(|(_, name)| {
-        let (marks, _) = words::scan(name, version);
-        ChecksumFiles::ForAll {
-            template: templated(name, &marks, &Words { os: "", arch: "" }),
-            name: name.clone(),
-        }
-    });
-    one.chain(each.map(|ending| ChecksumFiles::PerAsset(ending)))
-        .collect()
-}
-
 #[cfg(test)]
-#[path = "guess/tests.rs"]
 mod tests;

@@ -1,5 +1,7 @@
 //! Inspects an asset: finds the programs in it and decides which of them are the binaries. Nothing is executed.
 
+use std::io::Read;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::AddRequest;
@@ -8,7 +10,7 @@ use larder_core::archive::{self, ArchiveKind, Budget, Extracted, ReadAs, Select,
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::executable::{self, Executable};
-use larder_core::fs;
+use larder_core::fs::{self, IoContext};
 use larder_core::model::{FileFormat, FileName, Platform, Version};
 use larder_remote::RemoteSettings;
 use larder_remote::origin::Fetched;
@@ -127,7 +129,8 @@ pub(super) fn inspect(
             )
         }));
     };
-    let plain = |program: &Program| match plain_name(&program.name, version) {
+    let own = [request.name.as_str(), request.source.word()];
+    let plain = |program: &Program| match plain_name(&program.name, version, &own) {
         plain if plain.is_empty() || !request.binaries.is_empty() => program.name.clone(),
         plain => plain,
     };
@@ -196,37 +199,52 @@ pub(super) fn inspect(
     Ok(Contents { binaries, extract })
 }
 
+/// Whether a file's name is that of a library.
+pub(super) fn is_library(base: &str) -> bool {
+    let endings = [".so", ".dylib", ".dll", ".a", ".lib", ".node"];
+    endings.iter().any(|end| base.ends_with(end)) || base.contains(".so.")
+}
+
 /// The programs for a platform: the native ones, or the scripts if there is no native one.
 fn programs(all: &[Unpacked], platform: Platform) -> Result<Vec<Program>> {
     let (mut native, mut scripts) = (Vec::new(), Vec::new());
     for file in all {
         let path = Utf8PathBuf::from(&file.name);
         let base = path.file_name().unwrap_or_default();
-        let library = [".so", ".dylib", ".dll", ".a", ".lib"]
-            .iter()
-            .any(|end| base.ends_with(end))
-            || base.contains(".so.");
         let name = base.strip_suffix(".exe").unwrap_or(base).to_owned();
         match executable::inspect(&file.path)? {
             Executable::Native(_)
-                if !library && executable::check_platform(&file.path, &platform).is_ok() =>
+                if !is_library(base)
+                    && executable::check_platform(&file.path, &platform).is_ok() =>
             {
                 native.push(Program { path, name });
             }
-            Executable::Script if file.mode == 0o755 => scripts.push(Program { path, name }),
+            Executable::Script if file.mode == 0o755 && !for_python(file)? => {
+                scripts.push(Program { path, name });
+            }
             _ => {}
         }
     }
     Ok(if native.is_empty() { scripts } else { native })
 }
 
+/// Whether a script of a wheel needs the Python that the wheel is installed into.
+fn for_python(file: &Unpacked) -> Result<bool> {
+    let mut start = Vec::new();
+    fs::open(&file.path)?
+        .take(8)
+        .read_to_end(&mut start)
+        .at("read", &file.path)?;
+    Ok(start == b"#!python")
+}
+
 /// The program that has one of these names, or the only program; then the other programs in its folder.
-fn choose(programs: &[Program], names: &[&str], version: &Version) -> Option<Vec<Program>> {
+fn choose(programs: &[Program], names: &[&str; 3], version: &Version) -> Option<Vec<Program>> {
     let with_name = |name: &&str| {
         let mut same: Vec<&Program> = programs
             .iter()
             .filter(|program| {
-                program.name == **name || plain_name(&program.name, version) == **name
+                program.name == **name || plain_name(&program.name, version, names) == **name
             })
             .collect();
         same.sort_by_key(|program| program.path.components().count());

@@ -1,14 +1,19 @@
 //! `add`: makes a new subsystem's recipe from a publisher's release. Nothing is written before everything was checked.
 //!
 //! 1. The release's assets are listed, or, for a URL, the files that publishers usually put next to it are requested.
-//!    `guess` turns their names into templates.
+//!    `guess` turns their names into templates. Where a name does not tell the system or the processor, `headers` reads
+//!    it from the asset. `digests` reads which checksums files state a digest for which assets.
 //! 2. One asset (the host's, if there is one) is downloaded, verified against the publisher's digests, and inspected. The
 //!    programs in it decide `binaries` and whether `extract` is needed.
 //! 3. The new recipe is loaded like any other. It must render to exactly the assets that were found.
 //! 4. The recipe and the version are written. If the project would be invalid with them, it stays unchanged.
 
+pub mod aqua;
+mod digests;
 mod guess;
+mod headers;
 mod inspect;
+mod packages;
 mod published;
 mod recipe;
 mod request;
@@ -22,13 +27,14 @@ use larder_core::error::{Error, Kind, Result};
 use larder_core::file_lock::Waiting;
 use larder_core::formats::documents::AddDocument;
 use larder_core::fs::{self, OwnFolder};
-use larder_core::model::{FileName, Name, Platform, Version};
+use larder_core::model::{Arch, FileName, Name, Os, Platform, Version};
 use larder_core::project::user::UserConfig;
-use larder_core::project::{Checksum, Coordinate, Original, Project, edit};
+use larder_core::project::{Checksum, Coordinate, Keep, Original, Project, edit};
 use larder_remote::RemoteSettings;
 use larder_remote::origin::{self, About, Listing, Publishers};
 
-use guess::{ChecksumFiles, Guess, guess};
+use digests::Digests;
+use guess::{ChecksumFiles, Guess, Wanted, guess};
 
 use inspect::Contents;
 
@@ -42,9 +48,14 @@ pub fn document(request: &AddRequest, proposal: Proposal, written: Vec<String>) 
         assets,
         missing,
         checksums,
+        sums: _,
         unrelated: _,
+        unsure,
+        unreadable: _,
+        emulated: _,
         binaries,
         inspected,
+        notes,
         recipe,
     } = proposal;
     AddDocument {
@@ -59,7 +70,9 @@ pub fn document(request: &AddRequest, proposal: Proposal, written: Vec<String>) 
             .collect(),
         missing,
         checksums,
+        unsure,
         seen: inspected,
+        notes,
         recipe,
         written,
     }
@@ -78,12 +91,22 @@ pub struct Proposal {
     pub missing: Vec<Platform>,
     /// The publisher's file with digests, if there is one.
     pub checksums: Option<String>,
+    /// The file with the digest of each platform's asset.
+    pub sums: BTreeMap<Platform, String>,
     /// Files that look like checksums files, but do not mention the inspected asset.
     pub unrelated: Vec<String>,
+    /// What could not be decided.
+    pub unsure: Vec<String>,
+    /// Packages that larder can't open, for platforms without another asset.
+    pub unreadable: BTreeMap<Platform, String>,
+    /// Platforms without an asset, whose systems can run the program of the other processor.
+    pub emulated: Vec<Platform>,
     /// The subsystem's binaries.
     pub binaries: Vec<FileName>,
-    /// The platform whose asset was inspected.
-    pub inspected: Platform,
+    /// The platform whose asset was inspected, if one was.
+    pub inspected: Option<Platform>,
+    /// What the recipe leaves out.
+    pub notes: Vec<String>,
     /// The text of the recipe.
     pub recipe: String,
 }
@@ -106,6 +129,8 @@ struct Findings<'a> {
     sums: Option<ChecksumFiles>,
     contents: Contents,
     missing: Vec<Platform>,
+    /// Platforms that could run the program for another processor of the same system.
+    emulated: Vec<Platform>,
 }
 
 /// Finds a release and inspects one of its assets; returns the recipe to write. Nothing is written.
@@ -116,8 +141,17 @@ pub fn propose(
     cancel: &Cancel,
 ) -> Result<Proposal> {
     let release = match &request.source {
+        Source::Package(registry, package, version) => {
+            let package = (*registry, package.as_str(), version.as_deref());
+            return packages::propose(publishers, request, package, user, cancel);
+        }
         Source::GitHub(repo) => github(publishers, repo, request.version.as_deref())?,
         Source::Url(url) => published::release(publishers.client, url, request, cancel)?,
+        Source::Aqua(package) => {
+            return Err(Error::failed(format!(
+                "aqua:{package} has no release of its own"
+            )));
+        }
     };
     let Release {
         version,
@@ -125,23 +159,26 @@ pub fn propose(
         assets,
         about: _,
     } = &release;
-    let names = [request.name.as_str(), request.source.word()];
-    let guess = guess(assets, version, &request.platforms, &names).ok_or_else(|| {
+    let wanted = Wanted {
+        assets,
+        version,
+        platforms: &request.platforms,
+        name: request.name.as_str(),
+        repository: request.source.word(),
+        given: &request.assets,
+    };
+    let mut read_header =
+        |asset: &str| headers::of_asset(publishers, request, &release, asset, cancel);
+    let guess = guess(&wanted, &mut read_header)?.ok_or_else(|| {
         let error = Error::failed(format!(
             "{} {version} has no asset that looks like a program for one of the platforms",
             request.source
         ));
         match assets.len() {
             0 => error.hint("the release has no assets"),
-            n => error.hint(format!(
-                "it has {n} assets: {}",
-                assets
-                    .iter()
-                    .take(12)
-                    .cloned()
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )),
+            n => error
+                .hint(format!("it has {n} assets: {}", guess::listed(assets)))
+                .hint("if one of them is the program: `--asset PLATFORM=NAME`"),
         }
     })?;
     let host = Platform::host();
@@ -150,13 +187,44 @@ pub fn propose(
     } else {
         *guess.assets.keys().next().unwrap_or(&host)
     };
-    let (contents, sums, unrelated) =
-        inspect_asset(publishers, request, &release, &guess, inspected, cancel)?;
-    let missing = request
+    let Digests {
+        files: sums,
+        unrelated,
+    } = digests::find(
+        publishers,
+        &request.source,
+        &release,
+        &guess,
+        inspected,
+        cancel,
+    )?;
+    let contents = inspect_asset(
+        publishers,
+        request,
+        &release,
+        &guess,
+        sums.as_ref(),
+        inspected,
+        cancel,
+    )?;
+    let missing: Vec<Platform> = request
         .platforms
         .iter()
         .copied()
         .filter(|platform| !guess.assets.contains_key(platform))
+        .collect();
+    let emulated = missing
+        .iter()
+        .copied()
+        .filter(|platform| {
+            let other = Platform {
+                arch: Arch::Amd64,
+                ..*platform
+            };
+            platform.arch == Arch::Arm64
+                && platform.os != Os::Linux
+                && guess.assets.contains_key(&other)
+        })
         .collect();
     let findings = Findings {
         request,
@@ -165,6 +233,7 @@ pub fn propose(
         sums,
         contents,
         missing,
+        emulated,
     };
     let recipe = recipe::text(&findings);
     let Findings {
@@ -174,22 +243,29 @@ pub fn propose(
         sums,
         contents,
         missing,
+        emulated,
     } = findings;
     let proposal = Proposal {
         version: release.version,
         tag: release.tag.map(|(tag, _)| tag),
+        unsure: guess.unsure,
+        unreadable: guess.unreadable,
         assets: guess.assets,
         missing,
-        checksums: sums.map(|sums| match sums {
-            ChecksumFiles::ForAll { name, .. } => name,
-            ChecksumFiles::PerAsset(ending) => format!("<asset>{ending}"),
-        }),
+        emulated,
+        checksums: sums.as_ref().map(ChecksumFiles::describe),
+        sums: sums.map(|sums| sums.names).unwrap_or_default(),
         unrelated,
         binaries: contents.binaries,
-        inspected,
+        inspected: Some(inspected),
+        notes: Vec::new(),
         recipe,
     };
-    check(publishers.settings, request, user, &proposal)?;
+    let tag = proposal.tag.as_deref();
+    let coordinates = (proposal.assets.iter())
+        .map(|(platform, asset)| (*platform, coordinate(&request.source, tag, asset)))
+        .collect();
+    check(publishers.settings, request, user, &proposal, &coordinates)?;
     Ok(proposal)
 }
 
@@ -224,82 +300,78 @@ fn coordinate(source: &Source, tag: Option<&str>, asset: &str) -> Coordinate {
             tag: tag.unwrap_or_default().to_owned(),
             asset: asset.to_owned(),
         },
-        Source::Url(_) => Coordinate::Url(asset.to_owned()),
+        Source::Url(_) | Source::Package(..) | Source::Aqua(_) => Coordinate::Url(asset.to_owned()),
     }
 }
 
-/// Downloads a platform's asset and inspects it, verified with the first checksums file that mentions it. Also returns that
-/// file, and the names of the files that don't mention the asset.
+/// An original at this place.
+fn original(coordinate: Coordinate, checksum: Option<Checksum>) -> Original {
+    Original {
+        coordinate,
+        checksum,
+        signature: None,
+        extract: Vec::new(),
+        format: None,
+        keep: Keep::Files,
+        emulated: None,
+    }
+}
+
+/// The checksums file as a recipe refers to it.
+fn checksum(source: &Source, name: &str) -> Checksum {
+    match source {
+        Source::GitHub(_) => Checksum::Asset(name.to_owned()),
+        Source::Url(_) | Source::Package(..) | Source::Aqua(_) => Checksum::Url(name.to_owned()),
+    }
+}
+
+/// Downloads a platform's asset and inspects it, verified with its checksums file.
 fn inspect_asset(
     publishers: Publishers<'_>,
     request: &AddRequest,
     release: &Release,
     guess: &Guess,
+    sums: Option<&ChecksumFiles>,
     platform: Platform,
     cancel: &Cancel,
-) -> Result<(Contents, Option<ChecksumFiles>, Vec<String>)> {
-    let mut unrelated = Vec::new();
+) -> Result<Contents> {
+    cancel.check()?;
     let asset = &guess.assets[&platform];
-    let name = |sums: &ChecksumFiles| match sums {
-        ChecksumFiles::ForAll { name, .. } => name.clone(),
-        ChecksumFiles::PerAsset(ending) => format!("{asset}{ending}"),
+    let tag = release.tag.as_ref().map(|(tag, _)| tag.as_str());
+    let sums = sums.and_then(|sums| sums.names.get(&platform));
+    let original = original(
+        coordinate(&request.source, tag, asset),
+        sums.map(|name| checksum(&request.source, name)),
+    );
+    let Some(fetched) = origin::fetch(publishers, &original, platform, true, cancel)? else {
+        return Err(Error::failed(format!(
+            "the release lists {asset}, but it can't be downloaded: it does not exist"
+        )));
     };
-    let of = |sums: &ChecksumFiles| match request.source {
-        Source::GitHub(_) => Checksum::Asset(name(sums)),
-        Source::Url(_) => Checksum::Url(name(sums)),
-    };
-    for sums in guess.checksums.iter().map(Some).chain([None]) {
-        cancel.check()?;
-        let tag = release.tag.as_ref().map(|(tag, _)| tag.as_str());
-        let coordinate = coordinate(&request.source, tag, asset);
-        let original = Original {
-            coordinate,
-            checksum: sums.map(of),
-            signature: None,
-            extract: Vec::new(),
-            format: None,
-        };
-        match origin::fetch(publishers, &original, platform, true, cancel) {
-            Ok(Some(fetched)) => {
-                let contents = inspect::inspect(
-                    fetched,
-                    publishers.settings,
-                    request,
-                    &release.version,
-                    guess,
-                    platform,
-                    cancel,
-                )?;
-                return Ok((contents, sums.cloned(), unrelated));
-            }
-            Ok(None) => {
-                return Err(Error::failed(format!(
-                    "the release lists {asset}, but it can't be downloaded: it does not exist"
-                )));
-            }
-            // This file has no digests, or only those of other assets: try the next one.
-            Err(error) if sums.is_some() && error.kind() == Kind::Failed => {
-                unrelated.extend(sums.map(name));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Err(Error::failed(format!("{asset} could not be inspected")))
+    inspect::inspect(
+        fetched,
+        publishers.settings,
+        request,
+        &release.version,
+        guess,
+        platform,
+        cancel,
+    )
 }
 
-/// Loads the recipe like any other. It must render to the assets that were found.
+/// Loads the recipe like any other. It must render to the coordinates that were found.
 fn check(
     settings: &RemoteSettings,
     request: &AddRequest,
     user: &UserConfig,
     proposal: &Proposal,
+    coordinates: &BTreeMap<Platform, Coordinate>,
 ) -> Result<()> {
     let scratch = fs::Scratch::new(&settings.temp, "add")?;
     let root = scratch.path();
     let Proposal {
         version,
-        tag,
-        assets,
+        sums,
         recipe,
         ..
     } = proposal;
@@ -311,17 +383,22 @@ fn check(
     OwnFolder::create(root, Utf8Path::new("subsystems").join(name))?
         .write_atomic("recipe.yml", recipe.as_bytes())?;
     let project = Project::load(root, user)?;
-    for (platform, asset) in assets {
-        let wanted = coordinate(&request.source, tag.as_deref(), asset);
+    for (platform, wanted) in coordinates {
         let original = project
             .subsystems
             .get(name)
             .map(|subsystem| subsystem.original(platform))
             .transpose()?
             .flatten();
-        if original.is_none_or(|original| original.coordinate != wanted) {
+        let sums = sums
+            .get(platform)
+            .map(|name| checksum(&request.source, name));
+        if original
+            .is_none_or(|original| original.coordinate != *wanted || original.checksum != sums)
+        {
             return Err(Error::failed(format!(
-                "no template was found that renders to {asset} for {platform}"
+                "no template was found that renders to {} for {platform}",
+                origin::describe(wanted)
             ))
             .hint("write the recipe by hand, and report this release as a bug"));
         }

@@ -63,7 +63,7 @@ pub(super) fn release(
             stated.push(sums);
         }
     }
-    // If this asset has a checksums file of its own, assume that all assets do; `lock` reports it otherwise.
+    // If this asset has a checksums file of its own, the others may have one; `digests` reads which do.
     let per_asset: Vec<&str> = EACH
         .iter()
         .copied()

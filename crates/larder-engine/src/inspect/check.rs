@@ -121,7 +121,7 @@ pub fn document(checked: &Result<Project>) -> Option<CheckDocument> {
     }
 }
 
-/// Problems of the lines of `ci:` and of tasks' `needs:` that are not command lines of larder.
+/// Problems of the lines of `ci:` and of `needs:` of tasks and services that are not command lines of larder.
 fn command_lines(
     project: &Project,
     parse_line: impl Fn(&str) -> Result<()>,
@@ -132,6 +132,7 @@ fn command_lines(
         .tasks
         .values()
         .flat_map(|task| &task.needs)
+        .chain(project.services.values().flat_map(|service| &service.needs))
         .filter(|need| !project.tasks.contains_key(*need));
     for line in project.ci.iter().chain(needs) {
         let Err(error) = parse_line(line) else {

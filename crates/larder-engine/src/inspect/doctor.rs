@@ -13,7 +13,7 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::documents::DoctorCheck;
 use larder_core::fs;
 use larder_core::human;
-use larder_core::project::{BuildSource, HubConfig, UpstreamKeys};
+use larder_core::project::{Binary, BuildSource, HubConfig, UpstreamKeys};
 
 /// A check that is right.
 pub fn right(name: &'static str, found: impl Into<String>) -> DoctorCheck {
@@ -72,9 +72,12 @@ fn path(ctx: &Context) -> Vec<DoctorCheck> {
         .into_iter()
         .map(camino::Utf8PathBuf::into_std_path_buf)
         .collect();
-    let binaries = ctx.project.subsystems.values().flat_map(|s| &s.binaries);
+    let subsystems = ctx.project.subsystems.values();
+    let binaries = subsystems.flat_map(|s| s.binaries_on(&s.host()));
     let (mut found, mut others) = (0, Vec::new());
-    for binary in binaries {
+    let mut total = 0;
+    for Binary { name: binary, .. } in binaries {
+        total += 1;
         match environment.find_program(binary.as_str()) {
             Some(file) if own.iter().any(|folder| file.starts_with(folder)) => found += 1,
             Some(file) => others.push(format!("{binary} is {}", file.display())),
@@ -87,8 +90,6 @@ fn path(ctx: &Context) -> Vec<DoctorCheck> {
         let text = format!("PATH finds other programs: {}", others.join(", "));
         return vec![warning("path", text, hint)];
     }
-    let total = ctx.project.subsystems.values().map(|s| s.binaries.len());
-    let total: usize = total.sum();
     if found < total {
         let text = format!("PATH finds {found} of the project's {total} binaries");
         return vec![warning("path", text, hint)];

@@ -27,8 +27,13 @@ fn entry(subsystem: &Subsystem) -> ListEntry {
         description: subsystem.description.clone(),
         homepage: subsystem.homepage.clone(),
         license: subsystem.license.clone(),
-        binaries: subsystem.binaries.iter().map(ToString::to_string).collect(),
+        binaries: subsystem
+            .binary_names()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         platforms: subsystem.platforms.clone(),
+        emulate: subsystem.emulate(),
         needs: subsystem.needs.clone(),
         build_needs: subsystem
             .build

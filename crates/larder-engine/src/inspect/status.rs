@@ -38,6 +38,7 @@ fn entry(ctx: &Context, requested: &Selected) -> (StatusEntry, Option<Error>) {
         installed: None,
         source: None,
         origin: None,
+        emulated: None,
         fresh: false,
         reason: None,
         artifact: None,
@@ -72,6 +73,7 @@ fn entry(ctx: &Context, requested: &Selected) -> (StatusEntry, Option<Error>) {
             .and_then(|record| record.source);
         entry.installed = Some(found.version.clone());
         entry.origin = Some(found.origin);
+        entry.emulated = found.emulated;
         entry.artifact = Some(digest);
         entry.inputs = Some(found.inputs);
         entry.commit.clone_from(&found.commit);

@@ -74,6 +74,7 @@ fn explain(request: &Request<'_>, probe: &Probe, other: Option<OtherArtifact>) -
         installed: probe.found().map(|found| InstalledEntry {
             version: found.version.clone(),
             origin: found.origin,
+            emulated: found.emulated,
             inputs: found.inputs,
             artifact: found.digest(),
             accepted: wanted.accepts(found.origin, &found.inputs),

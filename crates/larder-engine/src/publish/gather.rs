@@ -66,7 +66,7 @@ pub(super) fn gather(ctx: &Context, subsystem: &Subsystem) -> Result<Gathered, V
         name: subsystem.name.clone(),
         version: subsystem.version.clone(),
         project: ctx.project.name.clone(),
-        binaries: subsystem.binaries.clone(),
+        binaries: subsystem.binary_names(),
         description: subsystem.description.clone(),
         homepage: subsystem.homepage.clone(),
         license: subsystem.license.clone(),

@@ -186,7 +186,7 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
             platform,
         });
         for (index, file) in artifact.files.iter().enumerate() {
-            let name = if index < subsystem.binaries.len() {
+            let name = if index < subsystem.binaries_on(&platform).len() {
                 file.name.to_string()
             } else {
                 format!("share/{}/{}", subsystem.name, file.name)

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::events::{Event, Finished};
 use crate::plan::{Selected, Targets};
 use larder_core::error::{Error, Result};
-use larder_core::model::{Action, Outcome, Target, Version};
+use larder_core::model::{Action, Outcome, Platform, Target, Version};
 
 /// The result of a step on one target.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct StepReport {
     pub reason: Option<String>,
     /// The version, if it is not the pinned one.
     pub version: Option<Version>,
+    /// The platform whose programs the artifact has, if they are not those of the target's.
+    pub emulated: Option<Platform>,
 }
 
 impl StepReport {
@@ -40,6 +42,7 @@ impl StepReport {
             place: None,
             reason: None,
             version: None,
+            emulated: None,
         }
     }
 }
@@ -84,6 +87,7 @@ pub fn each(
                 place,
                 reason,
                 version,
+                emulated,
             }) => {
                 (
                     finished.outcome,
@@ -93,6 +97,7 @@ pub fn each(
                 ) = (outcome, bytes, place, reason);
                 finished.dry_run = ctx.options.dry_run && outcome == Outcome::Skipped;
                 finished.version = version.unwrap_or(finished.version);
+                finished.emulated = emulated;
                 None
             }
             Err(error) => {

@@ -34,7 +34,7 @@ pub fn bin_dirs(project: &Project) -> Vec<Utf8PathBuf> {
 }
 
 /// PATH with the folders of the installed binaries first.
-fn path_with_binaries(project: &Project, environment: &Environment) -> Result<OsString> {
+pub(crate) fn path_with_binaries(project: &Project, environment: &Environment) -> Result<OsString> {
     let dirs = bin_dirs(project)
         .into_iter()
         .map(Utf8PathBuf::into_std_path_buf);
@@ -141,7 +141,7 @@ impl Shell<'_> {
 }
 
 /// For a message: `exit code 3` or `signal 9`.
-fn described(status: ExitStatus) -> String {
+pub(crate) fn described(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("exit code {}", Command::exit_code_in_words(code)),
         #[cfg(unix)]

@@ -407,7 +407,10 @@ pub fn contradicts_lock(request: &Request<'_>, folder: &Utf8Path) -> Result<bool
 /// The digest of the artifact that some files are.
 fn artifact_of(request: &Request<'_>, files: &[(String, u64, Digest)]) -> Option<Digest> {
     use larder_core::model::{ArtifactFile, artifact_digest};
-    let binaries = request.subsystem.binaries.len();
+    let binaries = request
+        .subsystem
+        .binaries_on(&request.target.platform)
+        .len();
     let names = request.subsystem.file_names(&request.target.platform);
     let files = names.into_iter().enumerate().map(|(n, name)| {
         let (_, size, sha256) = files.iter().find(|(known, ..)| known == name.as_str())?;

@@ -90,6 +90,11 @@ fn needed_by(project: &Project, name: &Name) -> Vec<String> {
             places.push(format!("`needs` of the task `{task}`"));
         }
     }
+    for (service, content) in &project.services {
+        if content.needs.iter().any(names_it) {
+            places.push(format!("`needs` of the service `{service}`"));
+        }
+    }
     if project.ci.iter().any(names_it) {
         places.push("`ci`".to_owned());
     }

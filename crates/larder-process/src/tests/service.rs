@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use larder_core::environment::Environment;
 use larder_core::fs;
 
-use crate::{Command, Identity, Service, marked};
+use crate::{Command, Identity, Moment, Output, Service, end_left_behind, marked};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -114,5 +114,63 @@ fn a_process_that_shows_no_environment_yet_is_waited_for() {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].pid, service.pid());
         service.stop(tokio::time::sleep(LONG)).await;
+    });
+}
+
+#[test]
+fn what_happens_to_a_child_is_told_before_its_group_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let ready = folder.path().join("ready");
+    let line = format!(
+        "sh -c \"trap '' TERM; touch {0}; while :; do sleep 0.1; done\" & \
+         while [ ! -e {0} ]; do sleep 0.01; done; exit 3",
+        ready.display()
+    );
+    let mark = folder.path().display().to_string();
+    let mut moments = Vec::new();
+    let cancel = larder_core::cancel::Cancel::new();
+    shell(&line, &mark)
+        .grace(Duration::from_millis(50))
+        .run_observed(Output::Discarded, &cancel, &mut |moment| {
+            let left = marked("LARDER_TEST_MARK", &mark).len();
+            moments.push(match moment {
+                Moment::Started(pid) => (pid > 0, None, left > 0),
+                Moment::Exited(status) => (true, status.code(), left > 0),
+            });
+        })
+        .unwrap();
+    assert_eq!(moments, [(true, None, true), (true, Some(3), true)]);
+    assert_eq!(marked("LARDER_TEST_MARK", &mark), []);
+}
+
+#[test]
+fn what_was_left_behind_is_ended_and_no_other_process_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().display().to_string();
+    runtime().block_on(async {
+        // One process clears its variables, one is in a session of its own.
+        let clears = "exec env -i sleep 600";
+        let mut unmarked = shell(clears, &mark).start().unwrap();
+        let mut marked_one = shell("exec setsid -w sleep 600", &mark).start().unwrap();
+        let mut other = shell("exec sleep 600", "another").start().unwrap();
+        let identity = Identity::of(unmarked.pid()).unwrap();
+        let stale = Identity {
+            pid: other.pid(),
+            started: "0".into(),
+        };
+        let ended = std::thread::scope(|scope| {
+            let end = |process| {
+                let mark = ("LARDER_TEST_MARK", mark.as_str());
+                end_left_behind(Some(process), mark, LONG).unwrap()
+            };
+            let ending = scope.spawn(move || (end(identity), end(stale)));
+            ending.join().unwrap()
+        });
+        assert!(ended.0 >= 2, "{ended:?}");
+        assert_eq!(ended.1, 0);
+        assert!(unmarked.ended().await.is_some());
+        assert!(marked_one.ended().await.is_some());
+        assert!(Identity::of(other.pid()).is_some(), "it is no service");
+        other.stop(tokio::time::sleep(LONG)).await;
     });
 }

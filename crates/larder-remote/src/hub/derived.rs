@@ -148,6 +148,7 @@ fn asset(name: &AssetName, sidecar: &Sidecar) -> Value {
         name: _,
         version: _,
         platform: _,
+        emulated,
         origin,
         inputs,
         commit,
@@ -176,6 +177,9 @@ fn asset(name: &AssetName, sidecar: &Sidecar) -> Value {
                     size,
                     sha256,
                 }: &ArtifactFile| json!({"name": name.as_str(), "mode": format!("{mode:04o}"), "size": size, "sha256": sha256.to_string()});
+    if let Some(emulated) = emulated {
+        shown["emulated"] = emulated.to_string().into();
+    }
     shown["files"] = files.iter().map(file).collect::<Vec<_>>().into();
     shown
 }
@@ -190,6 +194,7 @@ mod tests {
             name: "arc".parse().unwrap(),
             version: "v1".parse().unwrap(),
             platform: platform.parse().unwrap(),
+            emulated: None,
             origin: Origin::Build,
             inputs: Digest::of(inputs.as_bytes()),
             commit: None,

@@ -58,6 +58,7 @@ impl Packages {
             name: "arc".parse().unwrap(),
             version: "v1".parse().unwrap(),
             platform: "linux-amd64".parse().unwrap(),
+            emulated: None,
             origin: Origin::Build,
             inputs: Digest::of(inputs.as_bytes()),
             commit: None,

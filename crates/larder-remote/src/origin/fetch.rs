@@ -52,6 +52,8 @@ fn open(
         signature,
         extract: _,
         format: _,
+        keep: _,
+        emulated: _,
     } = original;
     // What a signature is of is always read.
     let signs = |of| {
@@ -155,6 +157,18 @@ fn registry<T>(
         client.set_unanswered(name, error);
     }
     found
+}
+
+/// Where the file of a coordinate is, as [`Fetched::place`] says it; nothing is asked for.
+pub fn place(publishers: Publishers<'_>, coordinate: &Coordinate) -> Result<String> {
+    Ok(match coordinate {
+        Coordinate::GitHub { repo, tag, asset } => {
+            web::github(publishers, repo, tag, asset)?.coordinate
+        }
+        Coordinate::Url(url) => web::url(url)?.coordinate,
+        Coordinate::Npm { package, version } => format!("npm:{package}@{version}"),
+        Coordinate::Pypi { package, version } => format!("pypi:{package}=={version}"),
+    })
 }
 
 /// A coordinate for messages.

@@ -2,7 +2,7 @@
 //! publisher has its own file.
 //!
 //! `fetch` chooses the kind, `newest` finds the newest version, `listing` reads the releases of a
-//! repository on GitHub, `checksums` parses checksums files, `checks` checks a file against stated
+//! repository on GitHub, `repository` its files and tags, `checksums` parses checksums files, `checks` checks a file against stated
 //! digests.
 //!
 //! A file that the publisher does not have is `Ok(None)`. The [`Kind`](larder_core::Kind) of an
@@ -19,11 +19,13 @@ mod listing;
 mod newest;
 mod npm;
 mod pypi;
+mod repository;
 mod web;
 
 pub use checks::{Algorithm, Checks, SignedBy, Stated};
 pub use checksums::stated_in;
-pub use fetch::{describe, exists, fetch};
+pub use fetch::{describe, exists, fetch, place};
 pub use fetched::{Fetched, Publishers};
 pub use listing::{About, Listing, version_in};
-pub use newest::{Newest, VersionLookup};
+pub use newest::{Newest, Registry, VersionLookup, newest_crate};
+pub use repository::{file_at, tags};

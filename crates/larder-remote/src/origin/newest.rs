@@ -60,6 +60,17 @@ impl Feed {
     }
 }
 
+/// A registry of packages, which its own client reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registry {
+    /// npm's.
+    Npm,
+    /// Python's.
+    Pypi,
+    /// Rust's, of crates.
+    Crate,
+}
+
 /// The answer of a feed: texts that are versions or contain one. If a registry marks a version as
 /// the newest, that one is first.
 type Answer = Result<Vec<String>>;
@@ -167,6 +178,31 @@ impl<'a> VersionLookup<'a> {
         Ok(Newest::Unknown(format!(
             "{asked} announces no version like `{current}`"
         )))
+    }
+
+    /// The newest version of a package: the one that the registry marks as such, else the highest
+    /// that is not a pre-release, else the highest. On the Python index, one with a wheel for the
+    /// platform.
+    pub fn newest_in(
+        &self,
+        registry: Registry,
+        package: &str,
+        platform: Platform,
+    ) -> Result<Option<Version>> {
+        let package = package.to_owned();
+        let feed = match registry {
+            Registry::Npm => Feed::Npm(package),
+            Registry::Pypi => Feed::Pypi(package),
+            Registry::Crate => Feed::Crate(package),
+        };
+        let mut versions = self.answer(&feed, platform)?;
+        if registry == Registry::Pypi {
+            versions.sort_by(|a, b| {
+                let early = is_prerelease(a).cmp(&is_prerelease(b));
+                early.then_with(|| compare(b, a))
+            });
+        }
+        Ok(versions.iter().find_map(|text| text.parse().ok()))
     }
 
     fn answer(&self, feed: &Feed, platform: Platform) -> Answer {
@@ -338,6 +374,16 @@ const CARGO_VARIABLES: ClientVariables = ClientVariables {
     own: &["CARGO_*"],
     defaults: &[("CARGO_NET_RETRY", "1"), ("CARGO_HTTP_TIMEOUT", "15")],
 };
+
+/// The newest version of a crate, which cargo is asked for.
+pub fn newest_crate(
+    publishers: Publishers<'_>,
+    name: &str,
+    cancel: &Cancel,
+) -> Result<Option<String>> {
+    let versions = crate_versions(name, Tools::new(publishers.settings, cancel))?;
+    Ok(versions.into_iter().next())
+}
 
 /// The newest version of a crate in the index that cargo uses.
 fn crate_versions(name: &str, tools: Tools<'_>) -> Answer {

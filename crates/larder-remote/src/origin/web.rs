@@ -22,7 +22,7 @@ pub(super) struct Place {
     /// The url to request.
     url: Url,
     /// The name for the lock: the publisher's url, without the user's mirror.
-    coordinate: String,
+    pub(super) coordinate: String,
     file_name: String,
 }
 

@@ -139,6 +139,9 @@ impl Style {
             };
             let _ = write!(details, " {preposition} {place}");
         }
+        if let Some(emulated) = finished.emulated {
+            let _ = write!(details, " (emulated: {emulated})");
+        }
         // The reason is shown only in verbose output, or where it qualifies the outcome.
         let qualifies = matches!(finished.outcome, Outcome::UpToDate | Outcome::Verified);
         if let Some(reason) = reason.filter(|_| self.verbose || qualifies) {

@@ -113,7 +113,12 @@ impl Style {
                             Outcome::Built => {
                                 format!("{} ({})", self.label(&f.target), human::seconds(f.seconds))
                             }
-                            _ => self.label(&f.target),
+                            _ => match f.emulated {
+                                Some(emulated) => {
+                                    format!("{} (emulated: {emulated})", self.label(&f.target))
+                                }
+                                None => self.label(&f.target),
+                            },
                         })
                         .collect();
                     if members.len() > MAX_NAMES {

@@ -81,6 +81,8 @@ pub struct InstalledEntry {
     pub version: Version,
     /// Who made it.
     pub origin: Origin,
+    /// The platform whose programs it has, if they are not those of its own; null otherwise.
+    pub emulated: Option<Platform>,
     /// Fingerprint of its inputs.
     pub inputs: Digest,
     /// Its digest.

@@ -34,6 +34,9 @@ pub struct StatusEntry {
     pub source: Option<SourceKind>,
     /// Who made it; null if nothing is installed.
     pub origin: Option<Origin>,
+    /// The platform whose programs are installed, where the platform runs those of another one and
+    /// there are none of its own; null otherwise.
+    pub emulated: Option<Platform>,
     /// Whether it is up to date, so that `ensure` would do nothing.
     pub fresh: bool,
     /// Why it is not up to date; null if it is.

@@ -15,6 +15,7 @@ mod project;
 mod publish;
 mod publisher;
 mod release;
+mod services;
 
 pub use changelog::{
     ChangeEntry, ChangeGroup, ChangeKind, ChangelogBasis, ChangelogDocument, UpstreamPages,
@@ -43,5 +44,8 @@ pub use publish::{
     CheckResult, PublishCheck, PublishChecksDocument, PublishChecksEntry, PublishResult,
     PublishState, PublishStatusChannel, PublishStatusDocument, PublishStatusEntry,
 };
-pub use publisher::{AddDocument, Age, OutdatedDocument, OutdatedEntry};
+pub use publisher::{
+    AddDocument, Age, OutdatedDocument, OutdatedEntry, SearchDocument, SearchEntry,
+};
 pub use release::{ReleaseStatusDocument, ReleaseStatusEntry};
+pub use services::{LogLine, ServiceEntry, ServicesLine};

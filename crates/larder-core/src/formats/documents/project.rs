@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::ServiceEntry;
 use crate::error::Problem;
 use crate::model::{Name, Origin, Platform, Version};
 
@@ -34,6 +35,10 @@ pub struct ListEntry {
     pub binaries: Vec<String>,
     /// The platforms on which it exists.
     pub platforms: Vec<Platform>,
+    /// The platforms on which programs of another one are used, if its publisher has none of their
+    /// own, each with the other one.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub emulate: std::collections::BTreeMap<Platform, Platform>,
     /// The subsystems that are always ensured with it.
     pub needs: Vec<Name>,
     /// The subsystems that are ensured before it is built.
@@ -99,6 +104,8 @@ impl ProblemEntry {
 pub struct TasksDocument {
     /// All tasks, sorted by name.
     pub tasks: Vec<TaskEntry>,
+    /// All services, sorted by name. Whether they are ready is not asked.
+    pub services: Vec<ServiceEntry>,
 }
 
 /// A task.
@@ -110,6 +117,8 @@ pub struct TaskEntry {
     pub description: Option<String>,
     /// Tasks and larder command lines that are run before it.
     pub needs: Vec<String>,
+    /// The services that it uses.
+    pub services: Vec<String>,
     /// Its commands.
     pub commands: Vec<String>,
 }

@@ -14,25 +14,56 @@ pub struct AddDocument {
     pub name: Name,
     /// The version that is pinned.
     pub version: Version,
-    /// Where it is released: `github:owner/name`, or a url.
+    /// Where it is released: `github:owner/name`, a url, the package of a registry, or `aqua:` and a
+    /// package of aqua's registry.
     pub source: String,
-    /// The tag of the release; null for a url.
+    /// The tag of the release; null for a url and a package.
     pub tag: Option<String>,
     /// Its binaries, the main one first.
     pub binaries: Vec<String>,
-    /// The asset, or the url, for each platform.
+    /// The asset, the url, or the package with its version, for each platform.
     pub assets: BTreeMap<String, String>,
     /// Common platforms, and platforms of the project, that have no asset.
     pub missing: Vec<Platform>,
     /// The file that states digests, in which `<asset>` stands for the name of each asset; null if
     /// there is none.
     pub checksums: Option<String>,
-    /// The platform whose asset was inspected.
-    pub seen: Platform,
+    /// What could not be decided, as sentences.
+    pub unsure: Vec<String>,
+    /// The platform whose asset was inspected; null if none was, as of a crate, which is built.
+    pub seen: Option<Platform>,
+    /// What the recipe leaves out, such as a signature that larder can't check.
+    pub notes: Vec<String>,
     /// The text of the recipe.
     pub recipe: String,
     /// Files that were written; empty with `--dry-run`.
     pub written: Vec<String>,
+}
+
+/// `search`: the packages of aqua's registry that match.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SearchDocument {
+    /// The revision of the registry; null for a folder.
+    pub revision: Option<String>,
+    /// The words.
+    pub words: Vec<String>,
+    /// How many packages match; not all of them may be listed.
+    pub found: usize,
+    /// The packages, the best matches first.
+    pub packages: Vec<SearchEntry>,
+}
+
+/// A package of aqua's registry.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SearchEntry {
+    /// Its name.
+    pub name: String,
+    /// One line that says what it is.
+    pub description: String,
+    /// The url of its home page.
+    pub homepage: String,
+    /// What `larder add` adds it by.
+    pub source: String,
 }
 
 /// `outdated`: which versions are not the newest.

@@ -10,6 +10,7 @@ use crate::model::{FileName, Name, Platform, SourceKind, Target};
 
 mod build;
 pub mod publish;
+mod services;
 mod subsystem;
 mod trust;
 mod upstream;
@@ -18,11 +19,12 @@ pub use build::{
     Build, BuildPlatforms, BuildSource, Links, RenderedBuild, RenderedSource, SourceFolder,
 };
 use publish::PublishRun;
-pub use subsystem::{Include, PackageConfig, Subsystem};
+pub use services::{Ready, Service};
+pub use subsystem::{Binary, Include, PackageConfig, Subsystem};
 pub use trust::{OriginalTrust, TrustConfig, TrustedKey};
 pub use upstream::{
-    Checksum, Coordinate, Original, RawChecksums, SignatureKeys, Signed, Upstream, UpstreamKeys,
-    UpstreamSignature, override_words,
+    Checksum, Coordinate, Emulated, Keep, Original, RawChecksums, SignatureKeys, Signed, Upstream,
+    UpstreamKeys, UpstreamSignature, VersionKeys, override_words,
 };
 
 /// A checked project.
@@ -49,6 +51,8 @@ pub struct Project {
     pub bundle: BundleConfig,
     /// The tasks by name.
     pub tasks: BTreeMap<String, Task>,
+    /// The services by name.
+    pub services: BTreeMap<String, Service>,
     /// `ci:`: command lines without the leading `larder`.
     pub ci: Vec<String>,
     /// Every subsystem, by name.
@@ -136,6 +140,8 @@ pub struct Task {
     /// What runs before its commands: names of tasks, or command lines of larder's own without the
     /// word `larder`, such as `ensure all`.
     pub needs: Vec<String>,
+    /// The services that it uses, in the order in which they are started.
+    pub services: Vec<String>,
     /// The environment variables to add, in the file's order.
     pub env: Vec<(String, String)>,
     /// The command lines to run one after another with `sh -c` (with `cmd` on Windows).

@@ -1,5 +1,8 @@
 //! A subsystem: its checked recipe together with its pinned version.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use camino::Utf8PathBuf;
 
 use super::publish::Publish;
@@ -25,8 +28,9 @@ pub struct Subsystem {
     pub homepage: Option<String>,
     /// Its licence as an SPDX expression.
     pub license: Option<String>,
-    /// The names of its binaries without `.exe`; at least one.
-    pub binaries: Vec<FileName>,
+    /// Its binaries; at least one. On some platforms it may have others: see
+    /// [`Subsystem::binaries_on`].
+    pub binaries: Vec<Binary>,
     /// The platforms that it exists for.
     pub platforms: Vec<Platform>,
     /// The subsystems that are always ensured together with it.
@@ -47,6 +51,25 @@ pub struct Subsystem {
     pub limits: Limits,
     /// The name of its project, which templates can use.
     pub project: String,
+}
+
+/// A binary of a subsystem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binary {
+    /// Its name without `.exe`.
+    pub name: FileName,
+    /// The binary that it is another name of: it has the same bytes.
+    pub link: Option<FileName>,
+}
+
+impl fmt::Display for Binary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, link } = self;
+        match link {
+            Some(link) => write!(f, "{name} -> {link}"),
+            None => name.fmt(f),
+        }
+    }
 }
 
 /// The value of `package:`.
@@ -97,8 +120,9 @@ impl Subsystem {
     /// The names of its files on a platform: the binaries (with `.exe` on Windows), then the
     /// included files.
     pub fn file_names(&self, platform: &Platform) -> Vec<FileName> {
-        let binaries = self.binaries.iter().map(|name| with_exe(name, *platform));
+        let binaries = self.binaries_on(platform).iter();
         binaries
+            .map(|binary| with_exe(&binary.name, *platform))
             .chain(
                 self.package
                     .include
@@ -108,9 +132,64 @@ impl Subsystem {
             .collect()
     }
 
-    /// The file name of its first binary on a platform.
+    /// Its binaries on a platform.
+    pub fn binaries_on(&self, platform: &Platform) -> &[Binary] {
+        self.upstream
+            .as_ref()
+            .and_then(|upstream| upstream.binaries_on(platform, &self.version))
+            .unwrap_or(&self.binaries)
+    }
+
+    /// Its platforms that run the programs of another one, each with the other one.
+    pub fn emulate(&self) -> BTreeMap<Platform, Platform> {
+        let Some(upstream) = &self.upstream else {
+            return BTreeMap::new();
+        };
+        let other = |platform: &Platform| {
+            let keys = upstream.on(platform, &self.version);
+            keys.emulate?.get(platform).copied()
+        };
+        let platforms = self.platforms.iter();
+        platforms
+            .filter_map(|platform| Some((*platform, other(platform)?)))
+            .collect()
+    }
+
+    /// The names of the binaries that it has on any of its platforms, without `.exe`: first those
+    /// that the recipe names for all of them.
+    pub fn binary_names(&self) -> Vec<FileName> {
+        let name = |binary: &Binary| binary.name.clone();
+        let mut names: Vec<FileName> = self.binaries.iter().map(name).collect();
+        let mut used = Vec::new();
+        for platform in &self.platforms {
+            used.extend(self.binaries_on(platform).iter().map(name));
+        }
+        names.retain(|name| used.contains(name));
+        for name in used {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// The file names of its binaries that are other names of one, on a platform, each with that of
+    /// the other.
+    pub fn links(&self, platform: &Platform) -> Vec<(FileName, FileName)> {
+        let binaries = self.binaries_on(platform).iter();
+        binaries
+            .filter_map(|Binary { name, link }| {
+                let link = with_exe(link.as_ref()?, *platform);
+                Some((with_exe(name, *platform), link))
+            })
+            .collect()
+    }
+
+    /// The file name of its first binary on a platform that is no other name of one.
     pub fn first_binary(&self, platform: &Platform) -> FileName {
-        with_exe(&self.binaries[0], *platform)
+        let binaries = self.binaries_on(platform);
+        let first = binaries.iter().find(|binary| binary.link.is_none());
+        with_exe(&first.unwrap_or(&binaries[0]).name, *platform)
     }
 }
 

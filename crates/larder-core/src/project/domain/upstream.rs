@@ -1,8 +1,10 @@
 //! Where a subsystem's original is, as templates and rendered for one platform.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use crate::model::{Digest, FileFormat, FileName, Platform, PublicKey};
+use super::Binary;
+use crate::model::{Digest, FileFormat, FileName, Platform, PublicKey, Version, VersionRange};
 use crate::project::template::Template;
 
 /// The value of `upstream:` and its `overrides`, with unrendered templates.
@@ -12,6 +14,20 @@ pub struct Upstream {
     pub base: UpstreamKeys,
     /// The keys for an os, an architecture or a platform, in the file's order. [`Upstream::on`]
     /// says which of them takes precedence.
+    pub overrides: Vec<(String, UpstreamKeys)>,
+    /// The keys for some versions, in the file's order.
+    pub versions: Vec<VersionKeys>,
+}
+
+/// An entry of `versions:`: the keys for a range of versions. They take precedence over those of
+/// [`Upstream`].
+#[derive(Clone, Debug)]
+pub struct VersionKeys {
+    /// The versions.
+    pub range: VersionRange,
+    /// The keys outside its `overrides:`.
+    pub base: UpstreamKeys,
+    /// The keys for an os, an architecture or a platform, in the file's order.
     pub overrides: Vec<(String, UpstreamKeys)>,
 }
 
@@ -38,8 +54,33 @@ pub struct UpstreamKeys {
     pub extract: Option<Vec<(Template, Template)>>,
     /// What the file is; without it, the file's bytes say so.
     pub format: Option<FileFormat>,
+    /// What of the archive becomes part of the artifact.
+    pub keep: Option<Keep>,
+    /// Each platform that also runs the programs of another one, with that.
+    pub emulate: Option<BTreeMap<Platform, Platform>>,
     /// The words that `os` and `arch` render to in place of larder's.
     pub replacements: BTreeMap<String, String>,
+    /// The binaries, in place of the recipe's.
+    pub binaries: Option<Vec<Binary>>,
+}
+
+/// What of an original's archive becomes part of the artifact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// The binaries and the included files.
+    #[default]
+    Files,
+    /// Every file of the archive.
+    Tree,
+}
+
+impl fmt::Display for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Files => "files",
+            Self::Tree => "tree",
+        })
+    }
 }
 
 /// The value of `checksums:`.
@@ -137,21 +178,87 @@ pub struct Original {
     pub extract: Vec<(String, FileName)>,
     /// What the file is, if the recipe says so.
     pub format: Option<FileFormat>,
+    /// What of the archive becomes part of the artifact.
+    pub keep: Keep,
+    /// The original of another platform that is used where the publisher has nothing for this one.
+    pub emulated: Option<Box<Emulated>>,
+}
+
+/// The original of another platform, whose programs the platform also runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emulated {
+    /// The other platform.
+    pub platform: Platform,
+    /// Its original. Names of files are those of the platform that it is for.
+    pub original: Original,
 }
 
 impl Upstream {
-    /// The keys for a platform: the base with the overrides applied from the most general to the
-    /// most specific one (see `override_words`). `replacements` are merged; every other key is
-    /// replaced. An override with another kind of original also drops the tag, the asset and the
+    /// The keys for a platform and a version: the base with the overrides applied from the most
+    /// general to the most specific one (see `override_words`), then in the same way those of the
+    /// first entry of `versions` that has the version. `replacements` are merged; every other key
+    /// is replaced. Keys with another kind of original also drop the tag, the asset and the
     /// checksums file that belong to the previous kind.
-    pub fn on(&self, platform: &Platform) -> UpstreamKeys {
-        let mut merged = self.base.clone();
-        for word in override_words(*platform) {
-            for (_, keys) in self.overrides.iter().filter(|(key, _)| *key == word) {
-                merged.apply(keys);
-            }
+    pub fn on(&self, platform: &Platform, version: &Version) -> UpstreamKeys {
+        let mut merged = UpstreamKeys::default();
+        for keys in self.layers(platform, version) {
+            merged.apply(keys);
         }
         merged
+    }
+
+    /// The binaries for a platform and a version, if they differ from the recipe's.
+    pub fn binaries_on(&self, platform: &Platform, version: &Version) -> Option<&[Binary]> {
+        // Nearly every recipe has the same on all platforms.
+        if self.all_keys().all(|keys| keys.binaries.is_none()) {
+            return None;
+        }
+        let mut layers = self.layers(platform, version).into_iter().rev();
+        layers.find_map(|keys| keys.binaries.as_deref())
+    }
+
+    /// Which entry of `versions` applies to a version.
+    pub fn entry(&self, version: &Version) -> Option<usize> {
+        self.versions
+            .iter()
+            .position(|entry| entry.range.contains(version))
+    }
+
+    /// All keys, those for other versions too.
+    pub fn all_keys(&self) -> impl Iterator<Item = &UpstreamKeys> {
+        let Self {
+            base,
+            overrides,
+            versions,
+        } = self;
+        let of_versions = versions.iter().flat_map(|entry| {
+            let VersionKeys {
+                range: _,
+                base,
+                overrides,
+            } = entry;
+            std::iter::once(base).chain(overrides.iter().map(|(_, keys)| keys))
+        });
+        std::iter::once(base)
+            .chain(overrides.iter().map(|(_, keys)| keys))
+            .chain(of_versions)
+    }
+
+    /// The keys that apply, from the most general to the most specific.
+    fn layers(&self, platform: &Platform, version: &Version) -> Vec<&UpstreamKeys> {
+        let words = override_words(*platform);
+        let mut layers = vec![&self.base];
+        layers.extend(applying(&self.overrides, &words));
+        if let Some(entry) = self.entry(version) {
+            let VersionKeys {
+                range: _,
+                base,
+                overrides,
+            } = &self.versions[entry];
+            layers.push(base);
+            layers.extend(applying(overrides, &words));
+        }
+        layers
     }
 }
 
@@ -168,7 +275,10 @@ impl UpstreamKeys {
             signature,
             extract,
             format,
+            keep,
+            emulate,
             replacements,
+            binaries,
         } = over.clone();
         let kinds = |github: bool, url: bool, npm: bool, pypi: bool| [github, url, npm, pypi];
         let kind = kinds(
@@ -200,8 +310,21 @@ impl UpstreamKeys {
         self.signature = signature.or(self.signature.take());
         self.extract = extract.or(self.extract.take());
         self.format = format.or(self.format.take());
+        self.keep = keep.or(self.keep.take());
+        self.emulate = emulate.or(self.emulate.take());
+        self.binaries = binaries.or(self.binaries.take());
         self.replacements.extend(replacements);
     }
+}
+
+/// The overrides that apply to a platform with these words, in the order of the words.
+fn applying<'a>(
+    overrides: &'a [(String, UpstreamKeys)],
+    words: &[String],
+) -> Vec<&'a UpstreamKeys> {
+    let of_word = |word| overrides.iter().filter(move |(key, _)| key == word);
+    let keys = words.iter().flat_map(of_word).map(|(_, keys)| keys);
+    keys.collect()
 }
 
 /// The keys of `overrides` that apply to a platform, from the most general to the most specific.

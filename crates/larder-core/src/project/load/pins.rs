@@ -71,9 +71,8 @@ fn registry_fault(
 ) -> Option<(&'static str, &'static str)> {
     let number = version.number();
     if let Some(upstream) = &subsystem.upstream {
-        let over = upstream.overrides.iter().map(|(_, keys)| keys);
-        let uses_a_registry = std::iter::once(&upstream.base)
-            .chain(over)
+        let uses_a_registry = upstream
+            .all_keys()
             .any(|keys| keys.npm.is_some() || keys.pypi.is_some());
         let platforms = subsystem.platforms.iter().filter(|_| uses_a_registry);
         for platform in platforms {

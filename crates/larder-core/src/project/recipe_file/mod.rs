@@ -13,6 +13,7 @@ use super::typed::words::{Count, Flag, Size};
 use super::user::UserConfig;
 use crate::model::{FileName, Limits, Name, Platform, Version};
 
+mod binaries;
 mod build;
 mod package;
 mod places;
@@ -20,6 +21,7 @@ mod publish;
 mod templates;
 mod upstream;
 
+use binaries::binaries;
 use build::build;
 use package::package;
 pub use publish::retry;
@@ -69,8 +71,10 @@ pub fn read(
     let faults = check_templates(&recipe, reader);
 
     let key = |key: &str| recipe.span(key).cloned();
-    let binaries_at: Option<Vec<At<FileName>>> = recipe.binaries.clone().map(|NonEmpty(list)| list);
-    let binaries = binaries_at.clone().map(|list| binaries(list, reader));
+    let binaries = recipe
+        .binaries
+        .as_ref()
+        .map(|NonEmpty(list)| binaries(list, reader));
     let platforms = match recipe.platforms.clone() {
         Some(NonEmpty(list)) => distinct("platforms", list, reader),
         None => context.platforms.to_vec(),
@@ -89,7 +93,7 @@ pub fn read(
             hint,
         );
     }
-    let package = package(recipe.package.as_ref(), binaries_at.as_deref(), reader);
+    let package = package(&recipe, reader);
     let upstream = recipe
         .upstream
         .as_ref()
@@ -145,19 +149,6 @@ pub fn read(
         needs: all_needs,
         package: Some(package_at),
     }
-}
-
-fn binaries(list: Vec<At<FileName>>, reader: &mut Reader<'_>) -> Vec<FileName> {
-    for At { value, span } in &list {
-        if let Some(stem) = value.as_str().strip_suffix(".exe") {
-            reader.problem(
-                span,
-                format!("`{value}` is written with .exe"),
-                format!("write `{stem}`; on windows .exe is added"),
-            );
-        }
-    }
-    distinct("binaries", list, reader)
 }
 
 fn limits(raw: &RawLimits) -> Limits {

@@ -2,24 +2,35 @@
 
 use std::collections::HashMap;
 
+use super::upstream::all_layers;
 use crate::model::{FileName, PackageFormat};
 use crate::project::domain::{Include, PackageConfig};
-use crate::project::syntax::decode::{At, Reader};
-use crate::project::typed::recipe::RawPackage;
+use crate::project::syntax::decode::{At, NonEmpty, Reader};
+use crate::project::typed::recipe::{RawBinary, RawRecipe};
 use crate::project::typed::words::FormatWord;
 
 /// Returns the package and its name with the place where that is given. File names that differ only
 /// in case count as the same name, because some file systems ignore case.
 pub(super) fn package(
-    raw: Option<&RawPackage>,
-    binaries: Option<&[At<FileName>]>,
+    recipe: &RawRecipe,
     reader: &mut Reader<'_>,
 ) -> Option<(PackageConfig, At<FileName>)> {
-    let first = binaries.and_then(|list| list.first());
+    let raw = recipe.package.as_ref();
+    let listed = |list: Option<&'_ NonEmpty<RawBinary>>| -> Vec<At<FileName>> {
+        let list = list.into_iter().flat_map(|NonEmpty(list)| list);
+        list.filter_map(RawBinary::name).cloned().collect()
+    };
+    let binaries = listed(recipe.binaries.as_ref());
+    let others = recipe
+        .upstream
+        .iter()
+        .flat_map(all_layers)
+        .flat_map(|layer| listed(layer.binaries.and_then(|key| key.binaries.as_ref())));
+    let first = binaries.first();
     let name = raw.and_then(|raw| raw.name.as_ref()).or(first)?.clone();
     let mut include: Vec<Include> = Vec::new();
     let mut taken: HashMap<String, &'static str> = HashMap::new();
-    for At { value, .. } in binaries.unwrap_or_default() {
+    for At { value, .. } in binaries.iter().cloned().chain(others) {
         let lower = value.as_str().to_lowercase();
         taken.insert(format!("{lower}.exe"), "a binary");
         taken.insert(lower, "a binary");

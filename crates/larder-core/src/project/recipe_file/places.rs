@@ -2,17 +2,21 @@
 
 use std::ops::Range;
 
+use super::upstream::{Layer, entry_layers, layers};
 use crate::model::Platform;
 use crate::project::domain::override_words;
 use crate::project::render::{Half, Place};
 use crate::project::syntax::decode::{At, Pairs};
-use crate::project::typed::recipe::{RawChecksums, RawRecipe, RawUpstream, RawUpstreamKeys};
+use crate::project::typed::recipe::RawRecipe;
+use crate::project::typed::upstream::{RawChecksums, RawUpstreamKeys, RawVersion};
 
-/// The range of a flaw in the file, and the text that is written there.
+/// The range of a flaw in the file, and the text that is written there. `entry` is the entry of
+/// `versions` that applies.
 pub(super) fn place_of<'a>(
     place: &Place,
     recipe: &'a RawRecipe,
     platform: Platform,
+    entry: Option<usize>,
 ) -> Option<(Range<usize>, Option<&'a str>)> {
     let text = |at: &'a At<String>| Some((at.span.clone(), Some(at.value.as_str())));
     let upstream = || recipe.span("upstream").map(|span| (span.clone(), None));
@@ -22,24 +26,34 @@ pub(super) fn place_of<'a>(
             .as_ref()
             .and_then(|build| build.source.as_ref())
     };
-    let winner = |key: &str| -> Option<&'a RawUpstreamKeys> {
-        let RawUpstream { keys, overrides } = recipe.upstream.as_ref()?;
-        let over = overrides
-            .as_ref()
-            .map(|Pairs(pairs)| pairs.as_slice())
-            .unwrap_or_default();
-        let layer = |word: &String| {
-            over.iter()
-                .find(|(known, _)| known.value.0 == *word)
-                .and_then(|(_, keys)| keys.as_ref())
+    let applying = || -> Vec<Layer<'a>> {
+        let Some(raw) = recipe.upstream.as_ref() else {
+            return Vec::new();
         };
         let words = override_words(platform);
-        words
-            .iter()
-            .rev()
-            .filter_map(layer)
-            .chain([keys])
-            .find(|layer| layer.span(key).is_some())
+        let ordered = |layers: Vec<Layer<'a>>| -> Vec<Layer<'a>> {
+            let words = words.iter().map(|word| Some(word.as_str()));
+            let of_word = |word| layers.iter().filter(move |layer| layer.word == word);
+            std::iter::once(None)
+                .chain(words)
+                .flat_map(of_word)
+                .copied()
+                .collect()
+        };
+        let mut all = ordered(layers(raw));
+        let entries = raw.versions.versions.as_deref().unwrap_or_default();
+        if let Some(RawVersion {
+            keys: Some(keys), ..
+        }) = entry.and_then(|n| entries.get(n))
+        {
+            all.extend(ordered(entry_layers(keys)));
+        }
+        all
+    };
+    let winner = |key: &str| -> Option<&'a RawUpstreamKeys> {
+        let layers = applying();
+        let mut layers = layers.iter().rev().map(|layer| layer.keys);
+        layers.find(|keys| keys.span(key).is_some())
     };
     match place {
         Place::Upstream => upstream(),

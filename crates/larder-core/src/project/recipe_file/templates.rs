@@ -6,24 +6,23 @@ use std::ops::Range;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::places::place_of;
+use super::upstream::{Layer, all_layers};
 use crate::fs;
-use crate::project::domain::{RenderedSource, SourceFolder, Subsystem};
+use crate::model::{Platform, VersionRange};
+use crate::project::domain::{RenderedSource, SourceFolder, Subsystem, VersionKeys};
 use crate::project::render::{Flaw, Place};
 use crate::project::syntax::decode::{Pairs, Reader};
 use crate::project::template::{self, Fault, Scope};
-use crate::project::typed::recipe::{RawChecksums, RawRecipe, RawSource, RawUpstream};
+use crate::project::typed::recipe::{RawRecipe, RawSource};
+use crate::project::typed::upstream::RawChecksums;
 use crate::project::user::UserConfig;
 
 /// Parses every template of a recipe, including overridden ones. Reports each fault and returns how
 /// many there are.
 pub(super) fn check_templates(recipe: &RawRecipe, reader: &mut Reader<'_>) -> usize {
     let mut templates: Vec<(&str, &Range<usize>, Scope)> = Vec::new();
-    if let Some(RawUpstream { keys, overrides }) = &recipe.upstream {
-        let over = overrides
-            .iter()
-            .flat_map(|Pairs(pairs)| pairs)
-            .filter_map(|(_, keys)| keys.as_ref());
-        for layer in std::iter::once(keys).chain(over) {
+    if let Some(upstream) = &recipe.upstream {
+        for Layer { keys: layer, .. } in all_layers(upstream) {
             for at in [
                 &layer.url,
                 &layer.npm,
@@ -116,20 +115,14 @@ pub(super) fn check_rendering(
     user: &UserConfig,
     reader: &mut Reader<'_>,
 ) {
-    let user = Some(user);
-    let mut reported: Vec<(Range<usize>, String)> = Vec::new();
+    let mut reported: Vec<Range<usize>> = Vec::new();
     let mut folders: Vec<Utf8PathBuf> = Vec::new();
+    let upstream = subsystem.upstream.as_ref();
+    let entry = upstream.and_then(|upstream| upstream.entry(&subsystem.version));
     for &platform in &subsystem.platforms {
-        let mut flaws = Vec::new();
-        flaws.extend(
-            subsystem
-                .try_original(platform, user)
-                .err()
-                .into_iter()
-                .flatten(),
-        );
+        let mut flaws = original_flaws(subsystem, platform, user);
         flaws.extend(subsystem.try_verify(platform).err().into_iter().flatten());
-        match subsystem.try_build(platform, "<out>", "<src>", user) {
+        match subsystem.try_build(platform, "<out>", "<src>", Some(user)) {
             Err(more) => flaws.extend(more),
             Ok(Some(build)) => {
                 if let RenderedSource::Dir(SourceFolder { path, links: _ }) = build.source
@@ -138,21 +131,68 @@ pub(super) fn check_rendering(
                     flaws.extend(folder_fault(&path, &subsystem.dir).map(|fault| Flaw {
                         place: Place::Source("dir"),
                         fault,
+                        platform: None,
+                        is_about_value: false,
                     }));
                     folders.push(path);
                 }
             }
             Ok(None) => {}
         }
-        for Flaw { place, fault } in flaws {
-            let Some((span, text)) = place_of(&place, recipe, platform) else {
-                continue;
-            };
-            // Report a fault once, not once for each platform.
-            if reported.iter().all(|(at, _)| *at != span) {
-                reported.push((span.clone(), fault.message.clone()));
-                report(&fault, &span, text.unwrap_or(""), reader);
-            }
+        report_flaws(flaws, recipe, platform, entry, &mut reported, reader);
+    }
+    // What applies to other versions is checked too, as far as it does not depend on the version.
+    for other in 0..upstream.map_or(0, |upstream| upstream.versions.len()) {
+        if Some(other) == entry {
+            continue;
+        }
+        let mut subsystem = subsystem.clone();
+        if let Some(upstream) = &mut subsystem.upstream {
+            let keys = upstream.versions.swap_remove(other);
+            upstream.versions = vec![VersionKeys {
+                range: VersionRange::any(),
+                ..keys
+            }];
+        }
+        for &platform in &subsystem.platforms {
+            let mut flaws = original_flaws(&subsystem, platform, user);
+            flaws.retain(|flaw| !flaw.is_about_value);
+            report_flaws(flaws, recipe, platform, Some(other), &mut reported, reader);
+        }
+    }
+}
+
+fn original_flaws(subsystem: &Subsystem, platform: Platform, user: &UserConfig) -> Vec<Flaw> {
+    subsystem
+        .try_original(platform, Some(user))
+        .err()
+        .unwrap_or_default()
+}
+
+/// Reports each fault once, not once for each platform. `entry` is the entry of `versions` that
+/// applies.
+fn report_flaws(
+    flaws: Vec<Flaw>,
+    recipe: &RawRecipe,
+    platform: Platform,
+    entry: Option<usize>,
+    reported: &mut Vec<Range<usize>>,
+    reader: &mut Reader<'_>,
+) {
+    for Flaw {
+        place,
+        fault,
+        platform: other,
+        is_about_value: _,
+    } in flaws
+    {
+        let platform = other.unwrap_or(platform);
+        let Some((span, text)) = place_of(&place, recipe, platform, entry) else {
+            continue;
+        };
+        if !reported.contains(&span) {
+            reported.push(span.clone());
+            report(&fault, &span, text.unwrap_or(""), reader);
         }
     }
 }

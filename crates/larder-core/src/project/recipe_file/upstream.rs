@@ -1,15 +1,84 @@
 //! `upstream:`: where the original comes from.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::project::domain::{RawChecksums, SignatureKeys, Signed, Upstream, UpstreamKeys};
-use crate::project::syntax::decode::{At, Pairs, Reader};
+use super::binaries::binaries;
+use crate::model::{Arch, Os, Platform};
+use crate::project::domain::{
+    Keep, RawChecksums, SignatureKeys, Signed, Upstream, UpstreamKeys, VersionKeys,
+};
+use crate::project::syntax::decode::{At, NonEmpty, Pairs, Reader};
 use crate::project::template::Template;
-use crate::project::typed::recipe::{self as typed, RawUpstream, RawUpstreamKeys};
 use crate::project::typed::trust::{RawSignature, SignatureOf};
-use crate::project::typed::words::Repo;
+use crate::project::typed::upstream::{
+    self as typed, RawBinariesKey, RawEmulate, RawOverride, RawOverridesKey, RawUpstream,
+    RawUpstreamKeys, RawVersion, RawVersionKeys,
+};
+use crate::project::typed::words::{Flag, KeepWord, Repo};
 
 const KINDS: [&str; 4] = ["github", "url", "npm", "pypi"];
+
+/// The keys of one place of `upstream`: of itself, of an override, or of an entry of `versions`.
+#[derive(Clone, Copy)]
+pub(super) struct Layer<'a> {
+    /// The override that it is of.
+    pub(super) word: Option<&'a str>,
+    pub(super) keys: &'a RawUpstreamKeys,
+    pub(super) binaries: Option<&'a RawBinariesKey>,
+}
+
+impl<'a> Layer<'a> {
+    fn of(word: Option<&'a str>, over: &'a RawOverride) -> Self {
+        let RawOverride { keys, binaries } = over;
+        Self {
+            word,
+            keys,
+            binaries: Some(binaries),
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        self.keys.refused() || self.binaries.is_some_and(RawBinariesKey::refused)
+    }
+}
+
+/// The layers outside `versions`, the most general one first.
+pub(super) fn layers(raw: &RawUpstream) -> Vec<Layer<'_>> {
+    let base = Layer {
+        word: None,
+        keys: &raw.keys,
+        binaries: None,
+    };
+    std::iter::once(base)
+        .chain(overrides(&raw.overrides))
+        .collect()
+}
+
+/// The layers of an entry of `versions`, the most general one first.
+pub(super) fn entry_layers(keys: &RawVersionKeys) -> Vec<Layer<'_>> {
+    let RawVersionKeys {
+        base,
+        overrides: over,
+    } = keys;
+    std::iter::once(Layer::of(None, base))
+        .chain(overrides(over))
+        .collect()
+}
+
+fn overrides(raw: &RawOverridesKey) -> impl Iterator<Item = Layer<'_>> {
+    let pairs = raw.overrides.iter().flat_map(|Pairs(pairs)| pairs);
+    pairs.filter_map(|(word, over)| Some(Layer::of(Some(&word.value.0), over.as_ref()?)))
+}
+
+/// The layers of `upstream` and of every entry of `versions`.
+pub(super) fn all_layers(raw: &RawUpstream) -> Vec<Layer<'_>> {
+    let entries = raw.versions.versions.iter().flatten();
+    let of_entries = entries
+        .filter_map(|RawVersion { range: _, keys }| keys.as_ref())
+        .flat_map(entry_layers);
+    layers(raw).into_iter().chain(of_entries).collect()
+}
 
 pub(super) fn upstream(
     raw: &RawUpstream,
@@ -17,16 +86,9 @@ pub(super) fn upstream(
     reader: &mut Reader<'_>,
 ) -> Option<Upstream> {
     let key = key?;
-    let RawUpstream { keys, overrides } = raw;
-    let mut words: Vec<(String, UpstreamKeys)> = Vec::new();
-    let overridden = overrides
-        .as_ref()
-        .map(|Pairs(pairs)| pairs.as_slice())
-        .unwrap_or_default();
-    for layer in
-        std::iter::once(keys).chain(overridden.iter().filter_map(|(_, keys)| keys.as_ref()))
-    {
-        let mut kinds = layer.spans.iter().filter(|(key, _)| KINDS.contains(key));
+    let all = all_layers(raw);
+    for Layer { keys, .. } in &all {
+        let mut kinds = keys.spans.iter().filter(|(key, _)| KINDS.contains(key));
         if let (Some((first, _)), Some((second, span))) = (kinds.next(), kinds.next()) {
             let hint = "an original comes from one place; keep one of them";
             reader.problem(
@@ -35,20 +97,25 @@ pub(super) fn upstream(
                 hint,
             );
         }
+        emulated_platforms(keys, reader);
     }
-    let layers =
-        || std::iter::once(keys).chain(overridden.iter().filter_map(|(_, keys)| keys.as_ref()));
-    if layers().any(RawUpstreamKeys::refused) {
+    let entries = raw.versions.versions.as_deref().unwrap_or_default();
+    let is_unreadable = |RawVersion { range, keys }: &RawVersion| range.is_none() || keys.is_none();
+    if all.iter().any(Layer::is_refused)
+        || raw.versions.refused()
+        || entries.iter().any(is_unreadable)
+    {
         // The unreadable value is already reported; errors that follow from it would only confuse.
         return None;
     }
-    if !layers().any(|layer| layer.spans.iter().any(|(key, _)| KINDS.contains(key))) {
+    let has = |key: &str| all.iter().any(|layer| layer.keys.span(key).is_some());
+    if !KINDS.into_iter().any(has) {
         let hint = "one of github: owner/name, url: ..., npm: PACKAGE, pypi: PACKAGE";
         reader.problem(&key, "`upstream` does not say where to get it", hint);
         return None;
     }
-    if !layers().any(|layer| layer.span("github").is_some()) {
-        for span in layers().filter_map(|layer| layer.span("asset")) {
+    if !has("github") {
+        for span in all.iter().filter_map(|layer| layer.keys.span("asset")) {
             reader.problem(
                 span,
                 "`asset` can be used only with `github`",
@@ -56,15 +123,85 @@ pub(super) fn upstream(
             );
         }
     }
-    for (word, keys) in overridden {
-        if let Some(keys) = keys {
-            words.push((word.value.0.clone(), upstream_keys(keys)));
+    let (base, words) = domain(layers(raw), reader);
+    let versions = entries.iter().filter_map(|RawVersion { range, keys }| {
+        let (base, overrides) = domain(entry_layers(keys.as_ref()?), reader);
+        Some(VersionKeys {
+            range: range.as_ref()?.value.clone(),
+            base,
+            overrides,
+        })
+    });
+    Some(Upstream {
+        base,
+        overrides: words,
+        versions: versions.collect(),
+    })
+}
+
+/// The keys for all platforms, and those of each override.
+fn domain(
+    layers: Vec<Layer<'_>>,
+    reader: &mut Reader<'_>,
+) -> (UpstreamKeys, Vec<(String, UpstreamKeys)>) {
+    let (mut base, mut words) = (UpstreamKeys::default(), Vec::new());
+    for Layer {
+        word,
+        keys,
+        binaries: raw,
+    } in layers
+    {
+        let mut keys = upstream_keys(keys);
+        let list = raw.and_then(|raw| raw.binaries.as_ref());
+        keys.binaries = list.map(|NonEmpty(list)| binaries(list, reader));
+        match word {
+            Some(word) => words.push((word.to_owned(), keys)),
+            None => base = keys,
         }
     }
-    Some(Upstream {
-        base: upstream_keys(keys),
-        overrides: words,
-    })
+    (base, words)
+}
+
+/// Reports a platform of `emulate` that can't run the programs of the other one.
+fn emulated_platforms(keys: &RawUpstreamKeys, reader: &mut Reader<'_>) {
+    let Some(RawEmulate::Map(Pairs(pairs))) = &keys.emulate else {
+        return;
+    };
+    for (
+        At {
+            value: platform, ..
+        },
+        other,
+    ) in pairs
+    {
+        let Some(At { value: other, span }) = other else {
+            continue;
+        };
+        if platform == other {
+            let hint = "name the platform whose programs it also runs";
+            reader.problem(span, format!("`{platform}` does not emulate itself"), hint);
+        } else if platform.os != other.os {
+            let os = platform.os.as_str();
+            reader.problem(
+                span,
+                format!("`{platform}` can't run the programs of `{other}`"),
+                format!("another platform of {os}, such as {os}-amd64"),
+            );
+        }
+    }
+}
+
+/// `emulate: true`: the platforms on which the system itself runs the programs of another one.
+fn usual_platforms() -> BTreeMap<Platform, Platform> {
+    let platform = |os, arch| Platform {
+        os,
+        arch,
+        libc: None,
+    };
+    [Os::Windows, Os::Darwin]
+        .into_iter()
+        .map(|os| (platform(os, Arch::Arm64), platform(os, Arch::Amd64)))
+        .collect()
 }
 
 fn upstream_keys(raw: &RawUpstreamKeys) -> UpstreamKeys {
@@ -79,6 +216,8 @@ fn upstream_keys(raw: &RawUpstreamKeys) -> UpstreamKeys {
         signature,
         extract,
         format,
+        keep,
+        emulate,
         replacements,
         spans: _,
     } = raw;
@@ -116,6 +255,21 @@ fn upstream_keys(raw: &RawUpstreamKeys) -> UpstreamKeys {
                 .collect()
         }),
         format: format.as_ref().map(|At { value, .. }| (*value).into()),
+        keep: keep.as_ref().map(|At { value, .. }| match value {
+            KeepWord::Files => Keep::Files,
+            KeepWord::Tree => Keep::Tree,
+        }),
+        emulate: emulate.as_ref().map(|emulate| match emulate {
+            RawEmulate::Flag(At {
+                value: Flag(true), ..
+            }) => usual_platforms(),
+            RawEmulate::Flag(_) => BTreeMap::new(),
+            RawEmulate::Map(Pairs(pairs)) => pairs
+                .iter()
+                .filter_map(|(platform, other)| Some((platform.value, other.as_ref()?.value)))
+                .collect(),
+        }),
+        binaries: None,
         replacements: replacements
             .iter()
             .flat_map(|Pairs(pairs)| pairs)

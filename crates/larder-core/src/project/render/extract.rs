@@ -18,6 +18,7 @@ impl Subsystem {
             return extract;
         }
         let wanted = self.file_names(&platform);
+        let links = self.links(&platform);
         let before = flaws.list.len();
         for (n, (glob, file)) in pairs.iter().enumerate() {
             let (key, value) = (Place::Extract(n, Half::Key), Place::Extract(n, Half::Value));
@@ -61,6 +62,15 @@ impl Subsystem {
                         hint,
                     );
                 }
+                Ok(name) if links.iter().any(|(link, _)| *link == name) => {
+                    let other = links.iter().find(|(link, _)| *link == name);
+                    let other = other.map_or("", |(_, file)| file.as_str());
+                    flaws.add(
+                        value,
+                        format!("`{name}` is another name of `{other}`"),
+                        format!("remove this line; only `{other}` needs one"),
+                    );
+                }
                 Ok(name) if extract.iter().any(|(_, other)| *other == name) => {
                     flaws.add(
                         value,
@@ -72,7 +82,8 @@ impl Subsystem {
             }
         }
         if flaws.list.len() == before {
-            for name in wanted.iter().take(self.binaries.len()) {
+            let binaries = self.binaries_on(&platform).iter().zip(&wanted);
+            for (_, name) in binaries.filter(|(binary, _)| binary.link.is_none()) {
                 if !extract.iter().any(|(_, file)| file == name) {
                     let hint = "with `extract`, every binary needs a line";
                     flaws.add(

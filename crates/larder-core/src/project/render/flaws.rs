@@ -1,6 +1,7 @@
 //! The faults of a recipe that show only when its templates are rendered, and which text of the
 //! recipe each of them is about.
 
+use crate::model::Platform;
 use crate::project::template::{Fault, Template, Variables};
 use crate::project::user::{UserConfig, git_url_fault, url_fault};
 
@@ -35,6 +36,10 @@ pub enum Half {
 pub struct Flaw {
     pub place: Place,
     pub fault: Fault,
+    /// The platform whose keys the text is of, if it is not the one that is rendered.
+    pub platform: Option<Platform>,
+    /// Whether it is about the value that a template has for this version.
+    pub is_about_value: bool,
 }
 
 /// Collects flaws, so that rendering can go on after the first one.
@@ -44,6 +49,8 @@ pub(super) struct Flaws<'a> {
     /// the project is loaded: loading has checked it, and the client checks again before each
     /// request.
     user: Option<&'a UserConfig>,
+    /// The platform whose keys are rendered, if it is not the one that they are rendered for.
+    pub(super) platform: Option<Platform>,
 }
 
 impl<'a> Flaws<'a> {
@@ -51,6 +58,7 @@ impl<'a> Flaws<'a> {
         Self {
             list: Vec::new(),
             user,
+            platform: None,
         }
     }
     pub(super) fn add(
@@ -59,13 +67,15 @@ impl<'a> Flaws<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
+        self.push(place, fault(message, hint), false);
+    }
+    fn push(&mut self, place: Place, fault: Fault, is_about_value: bool) {
+        let platform = self.platform;
         self.list.push(Flaw {
             place,
-            fault: Fault {
-                message: message.into(),
-                hint: Some(hint.into()),
-                range: None,
-            },
+            fault,
+            platform,
+            is_about_value,
         });
     }
     pub(super) fn render(
@@ -77,7 +87,7 @@ impl<'a> Flaws<'a> {
         match template.render(variables) {
             Ok(text) => Some(text),
             Err(fault) => {
-                self.list.push(Flaw { place, fault });
+                self.push(place, fault, true);
                 None
             }
         }
@@ -100,11 +110,8 @@ impl<'a> Flaws<'a> {
                     text.escape_debug()
                 ),
             };
-            self.add(
-                place,
-                message,
-                "expected a text of one line, without spaces at its start or end",
-            );
+            let hint = "expected a text of one line, without spaces at its start or end";
+            self.push(place, fault(message, hint), true);
             return None;
         }
         Some(text)
@@ -127,5 +134,13 @@ impl<'a> Flaws<'a> {
         } else {
             Err(self.list)
         }
+    }
+}
+
+fn fault(message: impl Into<String>, hint: impl Into<String>) -> Fault {
+    Fault {
+        message: message.into(),
+        hint: Some(hint.into()),
+        range: None,
     }
 }

@@ -4,8 +4,8 @@ use super::flaws::{Flaw, Flaws, Place};
 use super::names::{is_npm_name, is_plain_name, is_ref};
 use crate::model::{FileFormat, Platform};
 use crate::project::domain::{
-    Checksum, Coordinate, Original, RawChecksums, SignatureKeys, Signed, Subsystem, UpstreamKeys,
-    UpstreamSignature,
+    Checksum, Coordinate, Emulated, Original, RawChecksums, SignatureKeys, Signed, Subsystem,
+    UpstreamKeys, UpstreamSignature,
 };
 use crate::project::template::{Template, Variables};
 use crate::project::user::UserConfig;
@@ -19,9 +19,39 @@ impl Subsystem {
         let Some(upstream) = &self.upstream else {
             return Ok(None);
         };
-        let keys = upstream.on(&platform);
-        let variables = self.variables(platform).replaced(&keys.replacements);
+        let keys = upstream.on(&platform, &self.version);
+        let other = keys.emulate.as_ref().and_then(|all| all.get(&platform));
         let mut flaws = Flaws::new(user);
+        let mut emulated = None;
+        if let Some(other) = other {
+            let keys = upstream.on(other, &self.version);
+            flaws.platform = Some(*other);
+            emulated = self.render_keys(platform, *other, &keys, &mut flaws);
+            flaws.platform = None;
+        }
+        let mut original = match &emulated {
+            // The overrides have an original for the other platform only.
+            Some(other) if !says_where(&keys) => Some(other.clone()),
+            _ => self.render_keys(platform, platform, &keys, &mut flaws),
+        };
+        if let (Some(native), Some(platform), Some(other)) = (&mut original, other, emulated) {
+            native.emulated = Some(Box::new(Emulated {
+                platform: *platform,
+                original: other,
+            }));
+        }
+        flaws.finish(original)
+    }
+
+    /// Renders the keys of a platform for a platform, which can be another one.
+    fn render_keys(
+        &self,
+        target: Platform,
+        platform: Platform,
+        keys: &UpstreamKeys,
+        flaws: &mut Flaws<'_>,
+    ) -> Option<Original> {
+        let variables = self.variables(platform).replaced(&keys.replacements);
         let UpstreamKeys {
             github,
             url,
@@ -33,8 +63,11 @@ impl Subsystem {
             signature,
             extract,
             format,
+            keep,
+            emulate: _,
             replacements: _,
-        } = &keys;
+            binaries: _,
+        } = keys;
         let word = |flaws: &mut Flaws<'_>, key, template: &Template| {
             flaws.render_word(Place::UpstreamKey(key), template, &variables)
         };
@@ -45,7 +78,7 @@ impl Subsystem {
 
         let coordinate = if let Some(repo) = github {
             let tag = match tag {
-                Some(tag) => word(&mut flaws, "tag", tag),
+                Some(tag) => word(flaws, "tag", tag),
                 None => Some(self.version.as_str().to_owned()),
             };
             match asset {
@@ -60,7 +93,7 @@ impl Subsystem {
                     None
                 }
                 Some(asset) => {
-                    let asset = word(&mut flaws, "asset", asset);
+                    let asset = word(flaws, "asset", asset);
                     if let Some(name) = asset
                         .as_deref()
                         .filter(|name| name.contains(['/', '\\', '?', '#']))
@@ -88,12 +121,12 @@ impl Subsystem {
                 }
             }
         } else if let Some(url) = url {
-            let url = word(&mut flaws, "url", url);
+            let url = word(flaws, "url", url);
             flaws.check_url(Place::UpstreamKey("url"), url.as_deref());
             url.map(Coordinate::Url)
         } else if let Some(package) = npm {
-            let package = word(&mut flaws, "npm", package);
-            let version = registry_version(&mut flaws);
+            let package = word(flaws, "npm", package);
+            let version = registry_version(flaws);
             if let Some(name) = package.as_deref().filter(|name| !is_npm_name(name)) {
                 let hint = "such as esbuild or @esbuild/linux-x64, without a version";
                 flaws.add(
@@ -106,8 +139,8 @@ impl Subsystem {
                 .zip(version)
                 .map(|(package, version)| Coordinate::Npm { package, version })
         } else if let Some(package) = pypi {
-            let package = word(&mut flaws, "pypi", package);
-            let version = registry_version(&mut flaws);
+            let package = word(flaws, "pypi", package);
+            let version = registry_version(flaws);
             if let Some(name) = package.as_deref().filter(|name| !is_plain_name(name)) {
                 let hint = "such as ruff, without a version";
                 flaws.add(
@@ -121,7 +154,7 @@ impl Subsystem {
                 .map(|(package, version)| Coordinate::Pypi { package, version })
         } else if self.build.is_some() {
             // The overrides have an original for other platforms only; this one is built.
-            return Ok(None);
+            return None;
         } else {
             let hint = "one of github, url, npm, pypi; or leave the platform out of the recipe's `platforms`";
             flaws.add(
@@ -138,7 +171,7 @@ impl Subsystem {
                 digests.get(&platform).copied().map(Checksum::Pinned)
             }
             Some(RawChecksums::File(template)) => {
-                let text = word(&mut flaws, "checksums", template);
+                let text = word(flaws, "checksums", template);
                 match text {
                     Some(text) if text.contains("://") => {
                         flaws.check_url(Place::UpstreamKey("checksums"), Some(&text));
@@ -163,24 +196,30 @@ impl Subsystem {
                 coordinate.as_ref(),
                 checksum.as_ref(),
                 &variables,
-                &mut flaws,
+                flaws,
             )
         });
         let extract = self.render_extract(
             extract.as_deref().unwrap_or_default(),
-            platform,
+            target,
             &variables,
-            &mut flaws,
+            flaws,
         );
-        let original = coordinate.map(|coordinate| Original {
+        coordinate.map(|coordinate| Original {
             coordinate,
             checksum,
             signature,
             extract,
             format: format.filter(|format| *format != FileFormat::Auto),
-        });
-        flaws.finish(original)
+            keep: keep.unwrap_or_default(),
+            emulated: None,
+        })
     }
+}
+
+/// Whether keys say where the original is.
+fn says_where(keys: &UpstreamKeys) -> bool {
+    keys.github.is_some() || keys.url.is_some() || keys.npm.is_some() || keys.pypi.is_some()
 }
 
 /// Where the publisher's signature is.

@@ -2,17 +2,15 @@
 
 use schemars::JsonSchema;
 
-use super::platform_words::{HostOrAll, OsOrArch, PlatformWord};
+use super::platform_words::HostOrAll;
 use super::publish::RawPublish;
 use super::tool_version::ToolVersion;
-use super::trust::RawSignature;
-use super::words::{
-    Count, EnvName, FileFormatWord, Flag, FormatWord, LinksWord, Repo, Size, Timeout, Value,
-};
+use super::upstream::RawUpstream;
+use super::words::{Count, EnvName, Flag, FormatWord, LinksWord, Size, Timeout, Value};
 use crate::model::{Digest, FileName, Name, Platform};
 use crate::project::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
-use crate::project::syntax::keys::{Keys, decode_keys, keys, value_of};
-use crate::project::syntax::yaml::{Entry, Kind, Node};
+use crate::project::syntax::keys::keys;
+use crate::project::syntax::yaml::{Kind, Node};
 
 keys! {
     /// recipe.yml: how to obtain the binaries of one subsystem. It has `upstream`, `build` or both.
@@ -30,10 +28,14 @@ keys! {
         "license" license: At<String>,
             since "0.1.0", example "Apache-2.0";
         /// The names of the binaries that this recipe provides, at least one, each without `.exe`,
-        /// which is added on Windows, except to names that end in `.bat`, `.cmd`, `.ps1` or `.jar`.
+        /// which is added on Windows,
+        /// except to names that end in `.bat`, `.cmd`, `.ps1`, `.jar` or `.sh`.
         /// A name has letters, digits, `-`, `_`, `.`, `+` and `@`,
         /// and it starts with a letter, a digit or `_`.
-        "binaries" binaries: NonEmpty<At<FileName>>,
+        /// `{name: bunx, link: bun}` is another name of the binary `bun`:
+        /// a further file with the same bytes.
+        /// `upstream.overrides` can name others for a platform.
+        "binaries" binaries: NonEmpty<RawBinary>,
             since "0.1.0", example ["nats-server"];
         /// The platforms that this subsystem exists for; on others it is not available.
         /// The default is the project's `platforms`.
@@ -93,145 +95,43 @@ keys! {
     }
 }
 
-keys! {
-    /// Where the original is. One of `github`, `url`, `npm` and `pypi` says where to get it.
-    pub struct RawUpstreamKeys, required [] {
-        /// The GitHub repository whose releases have the original, written as `owner/name`.
-        /// It needs `asset`.
-        "github" github: At<Repo>,
-            since "0.1.0", example "nats-io/nats-server";
-        /// The url (template) of the original.
-        /// It must use https; plain http is allowed for this machine and for hosts in the user's
-        /// `allow_http`.
-        "url" url: At<String>,
-            since "0.1.0",
-            example "https://example.com/tool-{{ version }}-{{ os }}-{{ arch }}.tar.gz";
-        /// The name (template) of a package of the npm registry, without a version.
-        /// larder downloads it with `npm`.
-        "npm" npm: At<String>,
-            since "0.1.0", example "@esbuild/{{ os }}-{{ arch }}";
-        /// The name (template) of a project of the Python package index, without a version.
-        /// larder downloads its wheel with `pip`.
-        "pypi" pypi: At<String>,
-            since "0.1.0", example "ruff";
-        /// The tag (template) of the GitHub release.
-        /// The default is the version as versions.yml writes it.
-        /// With `npm` or `pypi` it is the version at the registry,
-        /// and the default is the version without its leading `v`.
-        "tag" tag: At<String>,
-            since "0.1.0", default "`{{ version }}`", example "release-{{ version_number }}";
-        /// The name (template) of the asset of the GitHub release.
-        /// It is required with `github` and allowed only with it.
-        "asset" asset: At<String>,
-            since "0.1.0", example "nats-server-{{ version }}-{{ os }}-{{ arch }}.tar.gz";
-        /// Where the digest of the original is stated.
-        /// A text (template) is the url of a checksums file or, with `github`,
-        /// the name of an asset of the same release.
-        /// A mapping pins the sha256 of each platform in the recipe itself.
-        /// Without it the digest is first pinned in versions.lock, when the original is accepted.
-        "checksums" checksums: RawChecksums,
-            since "0.1.0", default "none; `versions.lock` pins what was downloaded first",
-            example "SHA256SUMS";
-        /// The publisher's signature of the original, or of its checksums file.
-        /// It is checked whenever the original is downloaded.
-        /// It does not change the inputs.
-        "signature" signature: RawSignature,
-            since "0.1.0", default "none",
-            example {
-                "minisign": "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3",
-                "file": "{{ asset }}.minisig",
-            };
-        /// Which files of the archive become files of the artifact:
-        /// each key is a glob (template) of a path in the archive,
-        /// each value the name (template) of a binary or an included file.
-        /// In a glob `*` does not match `/`, and `**` does.
-        /// Each glob must match exactly one file, and every binary needs a line.
-        /// By default each binary is found by its name in any folder;
-        /// if several files match, the program for the platform is used.
-        "extract" extract: Pairs<String, At<String>>,
-            since "0.1.0", default "each binary, by its name",
-            example {"*/bin/tool{{ exe }}": "tool{{ exe }}"};
-        /// What the original is.
-        /// `auto` reads it from the file's first bytes, whatever the file is called.
-        /// `tar` (compressed or not), `zip`, `7z` and `deb` are archives;
-        /// `gz`, `xz`, `zst`, `bz2`, `lz4` and `lzma` are one compressed file;
-        /// `plain` is the file itself, even if it is an archive.
-        "format" format: At<FileFormatWord>,
-            since "0.1.0", default "`auto`", example "plain";
-        /// The words that `{{ os }}` and `{{ arch }}` render to in the templates of `upstream`,
-        /// such as `{amd64: x86_64}`.
-        /// The default is larder's own words.
-        "replacements" replacements: Pairs<OsOrArch, At<Value>>,
-            since "0.1.0", example {"amd64": "x86_64"};
-    }
-}
-
-/// Where the original is: the file that the publisher of the program releases.
-/// `overrides` has the exceptions for single platforms.
-#[derive(Clone, Debug, Default, JsonSchema)]
-#[schemars(extend("required" = [], "additionalProperties" = false))]
-pub struct RawUpstream {
-    /// The keys for all platforms.
-    #[schemars(flatten)]
-    pub keys: RawUpstreamKeys,
-    /// Other values of these keys for an os, an architecture or a platform,
-    /// such as `{windows: {asset: …}}`.
-    /// A platform takes precedence over an architecture, and an architecture over an os.
-    /// `replacements` are added to those above; every other key replaces the one above.
-    /// A different kind of original (`github`, `url`, `npm` or `pypi`) also drops the `tag`, the
-    /// `asset`, the checksums file and the `signature` from above.
-    #[schemars(required, extend(
-        "examples" = [{"windows": {"asset": "nats-server-{{ version }}-windows-{{ arch }}.zip"}}],
-        "x-since" = "0.1.0"
-    ))]
-    pub overrides: Option<Pairs<PlatformWord, RawUpstreamKeys>>,
-}
-
-impl Keys for RawUpstream {
-    fn names() -> Vec<&'static str> {
-        let mut names = RawUpstreamKeys::names();
-        names.push("overrides");
-        names
-    }
-    fn required() -> &'static [&'static str] {
-        &[]
-    }
-    fn misspelled(&mut self, name: &'static str, span: &std::ops::Range<usize>) {
-        self.keys.misspelled(name, span);
-    }
-    fn take(&mut self, entry: &Entry, reader: &mut Reader<'_>) -> bool {
-        if entry.key == "overrides" {
-            self.overrides = value_of(entry, reader);
-            return true;
-        }
-        self.keys.take(entry, reader)
-    }
-}
-
-impl Decode for RawUpstream {
-    fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        decode_keys(node, spot, reader)
-    }
-}
-
-/// Where digests are stated: a checksums file, or digests by platform.
+/// A binary: its name, or a mapping if it is another name of a binary.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(untagged)]
-pub enum RawChecksums {
-    /// A checksums file (template): its url, or the name of an asset of the same GitHub release.
-    File(At<String>),
-    /// The sha256 of the original for each platform.
-    /// A platform that is not listed is not pinned here.
-    Pinned(Pairs<Platform, At<Digest>>),
+pub enum RawBinary {
+    /// Its name.
+    Name(At<FileName>),
+    /// Another name of a binary.
+    Link(RawLink),
 }
 
-impl Decode for RawChecksums {
+keys! {
+    /// Another name of a binary.
+    pub struct RawLink, required ["name", "link"] {
+        /// The name.
+        "name" name: At<FileName>,
+            since "0.1.0", example "bunx";
+        /// The binary of the same list that it is another name of.
+        "link" link: At<FileName>,
+            since "0.1.0", example "bun";
+    }
+}
+
+impl RawBinary {
+    /// Its name, if it could be read.
+    pub fn name(&self) -> Option<&At<FileName>> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Link(link) => link.name.as_ref(),
+        }
+    }
+}
+
+impl Decode for RawBinary {
     fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         match &node.kind {
-            Kind::Map(_) if !reader.source.text[node.span.start..].starts_with("{{") => {
-                Pairs::decode(node, spot, reader).map(Self::Pinned)
-            }
-            _ => At::decode(node, spot, reader).map(Self::File),
+            Kind::Map(_) => RawLink::decode(node, spot, reader).map(Self::Link),
+            _ => At::decode(node, spot, reader).map(Self::Name),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The keys of `versions.yml` as they are written.
 
 use super::publish::RawPublishDefaults;
+use super::services::{RawService, ServiceName};
 use super::trust::RawTrust;
 use super::words::{
     EnvName, ProjectName, Repo, Requirement, SourceWord, TaskName, UploadWord, Value,
@@ -79,6 +80,14 @@ keys! {
         /// and it starts with a letter or a digit. The default is none.
         "tasks" tasks: Pairs<TaskName, RawTask>,
             since "0.1.0", example {"test": {"commands": ["cargo test"]}};
+        /// The services that tasks use, by name: programs that run beside the commands of a task.
+        /// `larder run` starts those of its task and stops them afterwards;
+        /// `larder up` starts them to stay, and `larder down` stops them.
+        /// A name has lower-case letters, digits, `-`, `_` and `.`,
+        /// and it starts with a letter or a digit. The default is none.
+        "services" services: Pairs<ServiceName, RawService>,
+            since "0.1.0",
+            example {"nats": {"command": "nats-server -p 4222", "ready": {"tcp": 4222}}};
         /// The command lines that `larder ci` runs one after another,
         /// each without the leading `larder`.
         /// Only larder's own commands are allowed; for other commands write a task and `run NAME`.
@@ -141,6 +150,14 @@ keys! {
         /// Tasks can't need each other in a circle. The default is none.
         "needs" needs: Vec<At<String>>,
             since "0.1.0", example ["ensure all", "lint"];
+        /// The services that the task uses.
+        /// They are started after `needs`, in this order, each when the one before is ready.
+        /// After the task they are stopped in reverse order with all their children,
+        /// also when it failed or was interrupted.
+        /// One that `larder up` started is used as it is, and keeps running.
+        /// The default is none.
+        "services" services: Vec<At<ServiceName>>,
+            since "0.1.0", example ["nats"];
         /// The environment variables that are set for the task's commands,
         /// added to your own environment.
         "env" env: Pairs<EnvName, At<Value>>,

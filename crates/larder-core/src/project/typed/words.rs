@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::{Schema, json_schema};
 
 use crate::human;
-use crate::model::{Digest, FileFormat, FileName, Invalid, Name, Platform, Version};
+use crate::model::{Digest, FileFormat, FileName, Invalid, Name, Platform, Version, VersionRange};
 
 use crate::project::syntax::decode::Word;
 use crate::project::syntax::keys::words;
@@ -43,6 +43,7 @@ from_str_word! {
     Version, false => { "x-type": "version", "type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*$", "maxLength": 128 },
     FileName, false => { "x-type": "file name", "type": "string", "pattern": "^_?[A-Za-z0-9][A-Za-z0-9._+@-]*$", "maxLength": 128 },
     Platform, true => { "x-type": "platform", "type": "string", "examples": ["linux-amd64", "linux-arm64", "darwin-arm64", "windows-amd64", "linux-amd64-musl"] },
+    VersionRange, false => { "x-type": "range of versions", "type": "string" },
     Digest, false => { "x-type": "SHA-256 digest", "type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$" },
 }
 
@@ -381,6 +382,16 @@ impl From<FileFormatWord> for FileFormat {
             FileFormatWord::Lzma => Self::Lzma,
             FileFormatWord::Plain => Self::Plain,
         }
+    }
+}
+
+words! {
+    /// A value of `upstream.keep:`.
+    pub enum KeepWord("`keep` value") {
+        /// The binaries and the included files.
+        Files = "files",
+        /// Every file of the archive.
+        Tree = "tree",
     }
 }
 

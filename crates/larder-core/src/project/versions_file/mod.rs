@@ -7,7 +7,7 @@ use std::ops::Range;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::domain::publish::PublishRun;
-use super::domain::{BundleConfig, HubConfig, Task, TrustConfig, UploadPolicy};
+use super::domain::{BundleConfig, HubConfig, Service, Task, TrustConfig, UploadPolicy};
 use super::paths::{expand, join};
 use super::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot, distinct};
 use super::syntax::yaml::Node;
@@ -21,6 +21,7 @@ mod hub;
 mod lines;
 mod publish;
 mod references;
+mod services;
 mod tasks;
 mod trust;
 
@@ -28,7 +29,8 @@ use hub::hub_config;
 use lines::check_ci_line;
 use publish::publish_run;
 pub use references::Reference;
-use tasks::{check_tasks, task};
+use services::service;
+use tasks::{Written, check_tasks, task};
 
 /// The content of `versions.yml`, checked as far as possible without the recipes.
 pub struct Settings {
@@ -41,6 +43,7 @@ pub struct Settings {
     pub trust: TrustConfig,
     pub bundle: BundleConfig,
     pub tasks: BTreeMap<String, Task>,
+    pub services: BTreeMap<String, Service>,
     pub ci: Vec<String>,
     pub subsystems_dir: Utf8PathBuf,
     /// `publish:` as it is written: the defaults for the recipes.
@@ -81,6 +84,7 @@ impl Settings {
             upload: UploadPolicy::Ci,
             trust: TrustConfig::default(),
             tasks: BTreeMap::new(),
+            services: BTreeMap::new(),
             ci: Vec::new(),
             subsystems_dir: root.join("subsystems"),
             publish: RawPublishDefaults::default(),
@@ -134,6 +138,7 @@ pub fn settings(
         trust,
         bundle,
         tasks,
+        services,
         ci,
         publish,
         subsystems_dir,
@@ -263,7 +268,13 @@ pub fn settings(
     }
     let tasks = tasks.map(|Pairs(pairs)| pairs).unwrap_or_default();
     let subsystems: Vec<&str> = settings.versions.keys().map(Name::as_str).collect();
-    check_tasks(&tasks, &subsystems, &mut settings.references, reader);
+    let services = services.map(|Pairs(pairs)| pairs).unwrap_or_default();
+    let written = Written {
+        tasks: &tasks,
+        services: &services,
+        subsystems: &subsystems,
+    };
+    check_tasks(&written, &mut settings.references, reader);
     let names: Vec<&str> = tasks
         .iter()
         .map(|(name, _)| name.value.0.as_str())
@@ -275,6 +286,13 @@ pub fn settings(
     settings.tasks = tasks
         .into_iter()
         .filter_map(|(name, raw)| Some((name.value.0, task(raw?))))
+        .collect();
+    settings.services = services
+        .into_iter()
+        .filter_map(|(name, raw)| {
+            let service = service(&name, raw?, root, user, reader)?;
+            Some((name.value.0, service))
+        })
         .collect();
     settings
 }

@@ -77,7 +77,7 @@ pub(super) fn check(
         return Ok(());
     }
     let platform = request.target.platform;
-    let binaries = request.subsystem.binaries.len();
+    let binaries = request.subsystem.binaries_on(&platform).len();
     let names = request.subsystem.file_names(&platform);
     for name in names.iter().take(binaries) {
         if is_node_script(&folder.join(name)) {
@@ -88,7 +88,7 @@ pub(super) fn check(
 }
 
 /// Whether a file starts with `#!` and the name of Node.js.
-fn is_node_script(file: &Utf8Path) -> bool {
+pub(crate) fn is_node_script(file: &Utf8Path) -> bool {
     let Ok(Some(file)) = fs::open_opt(file) else {
         return false;
     };
@@ -115,11 +115,11 @@ fn refused(
         ))
     };
     let Some(package) = packages.for_platform(platform) else {
-        let names: Vec<&str> = packages.0.iter().map(|p| p.name.as_str()).collect();
+        let names: Vec<&str> = packages.names().collect();
         return error(&format!("for {platform} there is none"))
             .hint(format!("it has {}", names.join(", ")));
     };
-    let template = packages.template(package, subsystem);
+    let template = packages.template(package, &subsystem.platforms);
     let mut error = error(&format!("for {platform} that is {}", package.name)).hint(format!(
         "write `upstream: {{npm: \"{}\"{}}}` in the recipe of `{}`",
         template.name,
@@ -151,11 +151,12 @@ fn is_version(text: &str) -> bool {
 }
 
 /// The packages among the optional dependencies that are for one platform.
-struct Packages(Vec<Package>);
+pub(crate) struct Packages(Vec<Package>);
 
-struct Package {
-    name: String,
-    version: String,
+/// A package with the program for one platform.
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
     os: Os,
     arch: Arch,
     libc: Option<Libc>,
@@ -164,7 +165,8 @@ struct Package {
 }
 
 impl Packages {
-    fn of(described: &Value) -> Self {
+    /// Those of a package's description.
+    pub(crate) fn of(described: &Value) -> Self {
         let optional = described.get("optionalDependencies");
         let all = optional.and_then(Value::as_object).into_iter().flatten();
         Self(
@@ -173,7 +175,13 @@ impl Packages {
         )
     }
 
-    fn for_platform(&self, platform: Platform) -> Option<&Package> {
+    /// Their names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|package| package.name.as_str())
+    }
+
+    /// The one for a platform.
+    pub(crate) fn for_platform(&self, platform: Platform) -> Option<&Package> {
         let fits = |package: &&Package| (package.os, package.arch) == (platform.os, platform.arch);
         // Without a C library in the platform, that of most systems is taken.
         let wanted = platform.libc.unwrap_or(Libc::Gnu);
@@ -184,8 +192,8 @@ impl Packages {
             .or_else(|| all().next())
     }
 
-    /// The name of a package as a template for all platforms of a subsystem.
-    fn template(&self, package: &Package, subsystem: &Subsystem) -> Template {
+    /// The name of a package as a template for all of these platforms.
+    pub(crate) fn template(&self, package: &Package, platforms: &[Platform]) -> Template {
         let named = |os: &str, arch: &str, name: &str| {
             let (os_word, arch_word) = &package.words;
             let at = name.rfind(arch_word.as_str()).unwrap_or(0);
@@ -204,7 +212,7 @@ impl Packages {
             words: BTreeMap::new(),
             lacks: Vec::new(),
         };
-        for platform in &subsystem.platforms {
+        for platform in platforms {
             let Some(other) = self.for_platform(*platform) else {
                 template.lacks.push(*platform);
                 continue;
@@ -268,12 +276,12 @@ impl Package {
 }
 
 /// What to write under `npm:`.
-struct Template {
-    name: String,
+pub(crate) struct Template {
+    pub(crate) name: String,
     /// larder's words with those of the packages.
-    words: BTreeMap<String, String>,
+    pub(crate) words: BTreeMap<String, String>,
     /// The platforms for which it does not give the right name.
-    lacks: Vec<Platform>,
+    pub(crate) lacks: Vec<Platform>,
 }
 
 impl Template {

@@ -457,6 +457,7 @@ fn take_once(
             let contents = Contents::Named {
                 subsystem: request.subsystem,
                 platform: request.target.platform,
+                emulated: request.emulated(*origin)?,
                 origin: *origin,
                 inputs: inputs.digest,
             };

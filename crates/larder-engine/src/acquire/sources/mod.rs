@@ -8,7 +8,8 @@
 mod build;
 pub mod cache;
 mod described;
-mod launcher;
+mod expectation;
+pub(crate) mod launcher;
 mod managed;
 pub mod original;
 

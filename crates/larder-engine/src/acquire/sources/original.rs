@@ -13,9 +13,10 @@ use larder_core::archive::{Budget, ReadAs, Select};
 use larder_core::error::{Kind, Result};
 use larder_core::formats::{Observed, PinKind};
 use larder_core::model::{FileName, Origin, Outcome, SourceKind};
-use larder_core::project::{Checksum, Coordinate, Original, OriginalTrust, UpstreamSignature};
+use larder_core::project::{Coordinate, Original, UpstreamSignature};
 use larder_remote::origin::{self, Fetched, Stated};
 
+use super::expectation::{Expectation, expectations, first};
 use super::{Offer, Taken, kept, launcher};
 use crate::acquire::admission::{self, Candidate};
 use crate::acquire::availability::Availability;
@@ -26,38 +27,71 @@ use crate::events::{Level, Phase};
 use crate::lock;
 use crate::trust::Shown;
 
-/// The original that the recipe describes, and the digests that it must have.
-struct Expectation {
-    original: Original,
-    stated: Vec<Stated>,
-}
-
 /// What the publisher would give. Asks whether the publisher has the file, and reads no byte of it.
 pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
-    let expectation = match expectation(request)? {
-        Availability::Have(expectation) => expectation,
+    let all = match expectations(request)? {
+        Availability::Have(all) => all,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
-    Ok(exists(request, &expectation)?.map(|()| Offer {
-        answer: format!(
-            "{} has it",
-            origin::describe(&expectation.original.coordinate)
-        ),
+    Ok(first(request, &all)?.map(|expectation| {
+        let described = origin::describe(&expectation.original.coordinate);
+        Offer {
+            answer: match expectation.emulated {
+                Some(other) if other == expectation.platform => {
+                    format!("{described} has it (emulated: {other})")
+                }
+                _ => format!("{described} has it"),
+            },
+        }
     }))
 }
 
-/// Downloads the publisher's file.
+/// Downloads the publisher's file: the first one that the publisher has, of those that may be taken.
 pub fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken>> {
-    let expectation = match expectation(request)? {
-        Availability::Have(expectation) => expectation,
+    let all = match expectations(request)? {
+        Availability::Have(all) => all,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
-    match take_once(request, &expectation, into) {
+    let mut absent = Vec::new();
+    let mut failed = None;
+    for expectation in &all {
+        // The same file is read again only to select other files in it.
+        if expectation.is_same_file && failed.is_none() {
+            continue;
+        }
+        if failed.is_some() {
+            intake::clear_folder(into)?;
+        }
+        match take_fresh(request, expectation, into) {
+            Ok(Availability::Absent(reason)) => absent.push(reason),
+            Err(error) if failed.is_none() && error.kind() == Kind::Failed => {
+                if expectation.emulated.is_none() {
+                    return Err(error);
+                }
+                failed = Some(error);
+            }
+            // The first error is about what the recipe says for the platform itself.
+            Err(error) => return Err(failed.unwrap_or(error)),
+            taken => return taken,
+        }
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(Availability::Absent(absent.join(", and "))),
+    }
+}
+
+fn take_fresh(
+    request: &Request<'_>,
+    expectation: &Expectation,
+    into: &Utf8Path,
+) -> Result<Availability<Taken>> {
+    match take_once(request, expectation, into) {
         // A proxy or a mirror may have returned an old copy, so the file is downloaded once more.
         Err(error) if error.kind() == Kind::Integrity => {
             request.run.cancel.check()?;
             intake::clear_folder(into)?;
-            take_once(request, &expectation, into)
+            take_once(request, expectation, into)
         }
         answer => answer,
     }
@@ -69,81 +103,23 @@ pub fn can_be_built(request: &Request<'_>) -> Result<bool> {
     Ok(builds && request.rendered_build()?.is_some())
 }
 
-fn expectation(request: &Request<'_>) -> Result<Availability<Expectation>> {
-    let Some(original) = request.subsystem.original(&request.target.platform)? else {
-        return Ok(Availability::Absent("the recipe has no upstream".into()));
-    };
-    let pin = request.pin(Origin::Original, PinKind::Upstream);
-    let mut expectation = Expectation {
-        original,
-        stated: Vec::new(),
-    };
-    if pin.is_none() && request.run.options.locked {
-        // If the publisher does not have the file and the target can be built, no line is required.
-        if can_be_built(request)?
-            && !request.run.options.offline
-            && let Availability::Absent(reason) = exists(request, &expectation)?
-        {
-            return Ok(Availability::Absent(reason));
-        }
-        return Err(lock::missing_line(request.target));
-    }
-    if let Some(pin) = &pin {
-        expectation
-            .stated
-            .push(Stated::sha256(pin.sha256, lock::FILE));
-    }
-    if let Some(Checksum::Pinned(digest)) = &expectation.original.checksum {
-        let recipe = admission::recipe_path(request);
-        expectation.stated.push(Stated::sha256(*digest, recipe));
-    }
-    Ok(Availability::Have(expectation))
-}
-
-/// Whether the publisher has the file.
-fn exists(request: &Request<'_>, expectation: &Expectation) -> Result<Availability<()>> {
-    let Request { run, target, .. } = request;
-    let original = &expectation.original;
-    let found = origin::exists(
-        run.publishers(),
-        original,
-        target.platform,
-        asks_publisher(request, expectation),
-        &run.cancel,
-    )?;
-    Ok(if found {
-        Availability::Have(())
-    } else {
-        Availability::Absent(absent(original))
-    })
-}
-
 /// Requests the file from the publisher. If nothing else pins the file, also requests the digest
 /// that the publisher states.
 fn fetch(request: &Request<'_>, expectation: &Expectation) -> Result<Availability<Fetched>> {
     let Request { run, target, .. } = request;
-    let original = &expectation.original;
     // The registries' own clients report no bytes, so the step has at least a row with its time.
     run.events.phase(target, Phase::Downloading, None);
     let fetched = origin::fetch(
         run.publishers(),
-        original,
-        target.platform,
-        asks_publisher(request, expectation),
+        &expectation.original,
+        expectation.platform,
+        expectation.asks_publisher(request),
         &run.cancel,
     )?;
     Ok(match fetched {
         Some(fetched) => Availability::Have(fetched),
-        None => Availability::Absent(absent(original)),
+        None => Availability::Absent(expectation.absent()),
     })
-}
-
-/// Whether the publisher is asked for the digest that it states: if nothing else pins the file, or
-/// if the project wants it from everyone.
-fn asks_publisher(request: &Request<'_>, expectation: &Expectation) -> bool {
-    let is_pinned_here = matches!(expectation.original.checksum, Some(Checksum::Pinned(_)));
-    expectation.stated.is_empty()
-        || (request.run.project.trust.original >= OriginalTrust::Checksum && !is_pinned_here)
 }
 
 /// What is shown about a file that has arrived with these stated digests and, if the recipe names
@@ -156,10 +132,6 @@ fn shown(original: &Original, stated: &[Stated]) -> Shown {
         return Shown::Checksum;
     }
     Shown::Lock
-}
-
-fn absent(original: &Original) -> String {
-    format!("{} does not exist", origin::describe(&original.coordinate))
 }
 
 fn take_once(
@@ -206,7 +178,7 @@ fn take_once(
         select: Select::Programs {
             globs: &globs,
             names: &names,
-            platform: target.platform,
+            platform: expectation.platform,
         },
         single: Some(only.map_or(&first, |(_, name)| name)),
         budget: Budget::from(subsystem.limits),
@@ -231,12 +203,14 @@ fn take_once(
                 _ => error,
             }
         })?;
+    intake::make_links(&subsystem.links(&target.platform), &mut arrived, into)?;
     if let Some(description) = description {
         launcher::check(request, &place, description, &mut arrived, into)?;
     }
     let contents = Contents::Named {
         subsystem,
         platform: target.platform,
+        emulated: expectation.emulated,
         origin: Origin::Original,
         inputs: inputs.digest,
     };
@@ -307,10 +281,14 @@ fn selection(
     let subsystem = request.subsystem;
     let mut globs = original.extract.clone();
     let mut names = Vec::new();
-    let binaries = subsystem.binaries.len();
-    let files = subsystem.file_names(&request.target.platform);
+    let platform = &request.target.platform;
+    let binaries = subsystem.binaries_on(platform).len();
+    let links = subsystem.links(platform);
+    let files = subsystem.file_names(platform);
     for (number, name) in files.into_iter().enumerate() {
-        if globs.iter().any(|(_, file)| *file == name) {
+        if globs.iter().any(|(_, file)| *file == name)
+            || links.iter().any(|(link, _)| *link == name)
+        {
             continue;
         }
         let included = number.checked_sub(binaries);

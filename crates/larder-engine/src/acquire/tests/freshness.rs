@@ -23,6 +23,7 @@ fn install(run: &Context, origin: Origin) {
         name: target.name.clone(),
         version: request.subsystem.version.clone(),
         platform: target.platform,
+        emulated: None,
         origin,
         inputs: request.wanted.of(origin).unwrap().digest,
         commit: None,

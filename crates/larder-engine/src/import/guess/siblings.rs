@@ -32,7 +32,7 @@ pub fn version_in_url(url: &str) -> Option<&str> {
 /// URLs that the file may have for a platform; the most likely is first. Empty if the URL names no operating system or no
 /// architecture.
 pub fn siblings(url: &str, version: &Version, platform: Platform) -> Vec<String> {
-    let Some(parsed) = words::parse(url, version) else {
+    let Some(parsed) = words::parse(url, version, &[]) else {
         return Vec::new();
     };
     let (Some(own_os), Some(Ok(own_arch))) = (parsed.os(), parsed.arch()) else {

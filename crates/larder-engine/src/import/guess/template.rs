@@ -43,7 +43,7 @@ pub(super) struct Common {
 }
 
 impl Common {
-    pub(super) fn of(picks: &BTreeMap<Platform, &ParsedName<'_>>) -> Self {
+    pub(super) fn of(picks: &BTreeMap<Platform, ParsedName<'_>>) -> Self {
         // The most frequent shape: the text between the known words.
         let shapes: BTreeMap<Platform, String> = picks
             .iter()
@@ -68,7 +68,7 @@ impl Common {
                     alike
                         .iter()
                         .filter(|other| same(other))
-                        .filter_map(|other| word(picks[other], wanted)),
+                        .filter_map(|other| word(&picks[other], wanted)),
                 )
             };
             if let Some(os) = usual_word(is_os, &|other| other.os == platform.os) {
@@ -79,8 +79,8 @@ impl Common {
             }
         }
         let fits = |platform: &Platform| {
-            word(picks[platform], is_os).as_ref() == common.os.get(&platform.os)
-                && word(picks[platform], is_arch).as_ref() == common.arch.get(&platform.arch)
+            word(&picks[platform], is_os).as_ref() == common.os.get(&platform.os)
+                && word(&picks[platform], is_arch).as_ref() == common.arch.get(&platform.arch)
         };
         let covered: Vec<Platform> = alike.into_iter().filter(fits).collect();
         // The ending may depend on the operating system.
@@ -125,7 +125,7 @@ impl Common {
             })
             .collect();
         if let Some(platform) = common.covered.first() {
-            common.asset = common.template(picks[platform], *platform, &expression);
+            common.asset = common.template(&picks[platform], *platform, &expression);
         }
         common
     }
@@ -163,7 +163,7 @@ impl Common {
     /// otherwise by platform.
     pub(super) fn overrides(
         &self,
-        picks: &BTreeMap<Platform, &ParsedName<'_>>,
+        picks: &BTreeMap<Platform, ParsedName<'_>>,
     ) -> BTreeMap<String, String> {
         let mut by_os: BTreeMap<Os, BTreeMap<Platform, String>> = BTreeMap::new();
         for (platform, parsed) in picks

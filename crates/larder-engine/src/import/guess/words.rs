@@ -3,182 +3,10 @@
 
 use std::ops::Range;
 
-use larder_core::model::{Arch, Libc, Os, Version};
+use larder_core::model::{Arch, Libc, Os, Platform, Version};
 
-/// The meaning of a word in a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
-    Os(Os),
-    Arch(Arch),
-    /// Both architectures of a Mac.
-    Universal,
-    /// An operating system and an architecture in one word, `win64`.
-    Both(Os, Arch),
-    Libc(Libc),
-    /// An operating system with its C library, as in a Rust target triple: `unknown-linux-musl`.
-    Triple(Os, Option<Libc>),
-    /// An operating system or architecture that larder does not support.
-    Foreign,
-    /// The file is not a program, such as source code or documentation.
-    NotProgram,
-    /// A word that does not affect the choice.
-    Neutral,
-}
-
-use Meaning as M;
-
-/// Words and their meanings; the longest match is used.
-const WORDS: &[(&str, Meaning)] = &[
-    ("unknown-linux-musl", M::Triple(Os::Linux, Some(Libc::Musl))),
-    (
-        "unknown-linux-musleabihf",
-        M::Triple(Os::Linux, Some(Libc::Musl)),
-    ),
-    (
-        "unknown-linux-musleabi",
-        M::Triple(Os::Linux, Some(Libc::Musl)),
-    ),
-    ("unknown-linux-gnu", M::Triple(Os::Linux, Some(Libc::Gnu))),
-    (
-        "unknown-linux-gnueabihf",
-        M::Triple(Os::Linux, Some(Libc::Gnu)),
-    ),
-    (
-        "unknown-linux-gnueabi",
-        M::Triple(Os::Linux, Some(Libc::Gnu)),
-    ),
-    ("apple-darwin", M::Triple(Os::Darwin, None)),
-    ("apple-macos", M::Triple(Os::Darwin, None)),
-    ("pc-windows-msvc", M::Triple(Os::Windows, None)),
-    ("pc-windows-gnu", M::Triple(Os::Windows, Some(Libc::Gnu))),
-    (
-        "pc-windows-gnullvm",
-        M::Triple(Os::Windows, Some(Libc::Gnu)),
-    ),
-    ("linux", M::Os(Os::Linux)),
-    ("linux64", M::Both(Os::Linux, Arch::Amd64)),
-    ("linux32", M::Both(Os::Linux, Arch::I386)),
-    ("darwin", M::Os(Os::Darwin)),
-    ("macos", M::Os(Os::Darwin)),
-    ("macosx", M::Os(Os::Darwin)),
-    ("mac", M::Os(Os::Darwin)),
-    ("osx", M::Os(Os::Darwin)),
-    ("windows", M::Os(Os::Windows)),
-    ("win", M::Os(Os::Windows)),
-    ("win64", M::Both(Os::Windows, Arch::Amd64)),
-    ("win32", M::Both(Os::Windows, Arch::I386)),
-    ("amd64", M::Arch(Arch::Amd64)),
-    ("amd64v1", M::Arch(Arch::Amd64)),
-    ("x86_64", M::Arch(Arch::Amd64)),
-    ("x86-64", M::Arch(Arch::Amd64)),
-    ("x64", M::Arch(Arch::Amd64)),
-    ("64bit", M::Arch(Arch::Amd64)),
-    ("64-bit", M::Arch(Arch::Amd64)),
-    ("arm64", M::Arch(Arch::Arm64)),
-    ("arm64v8", M::Arch(Arch::Arm64)),
-    ("aarch64", M::Arch(Arch::Arm64)),
-    ("aarch_64", M::Arch(Arch::Arm64)),
-    ("armv8", M::Arch(Arch::Arm64)),
-    ("386", M::Arch(Arch::I386)),
-    ("i386", M::Arch(Arch::I386)),
-    ("i686", M::Arch(Arch::I386)),
-    ("x86", M::Arch(Arch::I386)),
-    ("x86_32", M::Arch(Arch::I386)),
-    ("ia32", M::Arch(Arch::I386)),
-    ("32bit", M::Arch(Arch::I386)),
-    ("32-bit", M::Arch(Arch::I386)),
-    ("arm", M::Arch(Arch::Arm)),
-    ("armhf", M::Arch(Arch::Arm)),
-    ("armv7", M::Arch(Arch::Arm)),
-    ("armv7l", M::Arch(Arch::Arm)),
-    ("armv6", M::Arch(Arch::Arm)),
-    ("armv6hf", M::Arch(Arch::Arm)),
-    ("armv5", M::Arch(Arch::Arm)),
-    ("arm7", M::Arch(Arch::Arm)),
-    ("arm6", M::Arch(Arch::Arm)),
-    ("arm5", M::Arch(Arch::Arm)),
-    ("universal", M::Universal),
-    ("universal2", M::Universal),
-    ("universal_binary", M::Universal),
-    ("all", M::Universal),
-    ("musl", M::Libc(Libc::Musl)),
-    ("gnu", M::Libc(Libc::Gnu)),
-    ("glibc", M::Libc(Libc::Gnu)),
-    ("freebsd", M::Foreign),
-    ("openbsd", M::Foreign),
-    ("netbsd", M::Foreign),
-    ("dragonfly", M::Foreign),
-    ("solaris", M::Foreign),
-    ("sunos", M::Foreign),
-    ("illumos", M::Foreign),
-    ("android", M::Foreign),
-    ("linux-android", M::Foreign),
-    ("linux-androideabi", M::Foreign),
-    ("ios", M::Foreign),
-    ("aix", M::Foreign),
-    ("plan9", M::Foreign),
-    ("wasm", M::Foreign),
-    ("wasm32", M::Foreign),
-    ("wasi", M::Foreign),
-    ("riscv64", M::Foreign),
-    ("riscv64gc", M::Foreign),
-    ("ppc64", M::Foreign),
-    ("ppc64le", M::Foreign),
-    ("ppcle_64", M::Foreign),
-    ("powerpc64", M::Foreign),
-    ("powerpc64le", M::Foreign),
-    ("s390", M::Foreign),
-    ("s390x", M::Foreign),
-    ("s390_64", M::Foreign),
-    ("mips", M::Foreign),
-    ("mipsle", M::Foreign),
-    ("mipsel", M::Foreign),
-    ("mips64", M::Foreign),
-    ("mips64le", M::Foreign),
-    ("mips64el", M::Foreign),
-    ("loong64", M::Foreign),
-    ("loongarch64", M::Foreign),
-    ("sparc64", M::Foreign),
-    ("amd64v2", M::Foreign),
-    ("amd64v3", M::Foreign),
-    ("amd64v4", M::Foreign),
-    ("x86_64_v3", M::Foreign),
-    ("arm64ec", M::Foreign),
-    ("src", M::NotProgram),
-    ("source", M::NotProgram),
-    ("sources", M::NotProgram),
-    ("vendor", M::NotProgram),
-    ("vendored", M::NotProgram),
-    ("debug", M::NotProgram),
-    ("debuginfo", M::NotProgram),
-    ("dbg", M::NotProgram),
-    ("symbols", M::NotProgram),
-    ("sbom", M::NotProgram),
-    ("installer", M::NotProgram),
-    ("setup", M::NotProgram),
-    ("docs", M::NotProgram),
-    ("man", M::NotProgram),
-    ("manpages", M::NotProgram),
-    ("completions", M::NotProgram),
-    ("licenses", M::NotProgram),
-    ("provenance", M::NotProgram),
-    ("attestation", M::NotProgram),
-    ("static", M::Neutral),
-    ("release", M::Neutral),
-    ("stable", M::Neutral),
-    ("bin", M::Neutral),
-    ("binary", M::Neutral),
-    ("binaries", M::Neutral),
-    ("portable", M::Neutral),
-    ("standalone", M::Neutral),
-    ("unknown", M::Neutral),
-];
-
-/// Endings of programs, and of archives that can contain programs; the longest are first.
-const ENDINGS: [&str; 16] = [
-    ".tar.bz2", ".tar.zst", ".tar.gz", ".tar.xz", ".tbz2", ".tzst", ".tgz", ".txz", ".tbz", ".tar",
-    ".zip", ".bz2", ".zst", ".exe", ".gz", ".xz",
-];
+pub(super) use super::vocabulary::Meaning;
+use super::vocabulary::{ENDINGS, Meaning as M, WORDS};
 
 /// A known part of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,15 +37,22 @@ pub(super) struct ParsedName<'a> {
     pub(super) ending: &'a str,
 }
 
-/// Parses a name. `None` if its ending is not one of a program or an archive.
-pub(super) fn parse<'a>(name: &'a str, version: &Version) -> Option<ParsedName<'a>> {
+/// A name without its ending, and the ending if it is one of a program or an archive.
+pub(super) fn split_ending(name: &str) -> (&str, &str) {
     let lower = name.to_ascii_lowercase();
     let ending = ENDINGS
         .iter()
         .find(|ending| lower.ends_with(**ending))
         .map_or(0, |ending| ending.len());
-    let (stem, ending) = name.split_at(name.len() - ending);
-    let (marks, rest) = scan(stem, version);
+    name.split_at(name.len() - ending)
+}
+
+/// Parses a name. `None` if its ending is not one of a program or an archive. In `own`, the names of the product, words
+/// such as `src` and `docs` have no meaning.
+pub(super) fn parse<'a>(name: &'a str, version: &Version, own: &[&str]) -> Option<ParsedName<'a>> {
+    let parsed = parse_any(name, version, own);
+    let ParsedName { marks, ending, .. } = &parsed;
+    let stem = &name[..name.len() - ending.len()];
     if ending.is_empty()
         && let Some((_, last)) = last_part(stem).rsplit_once('.')
     {
@@ -227,12 +62,57 @@ pub(super) fn parse<'a>(name: &'a str, version: &Version) -> Option<ParsedName<'
             return None;
         }
     }
-    Some(ParsedName {
+    Some(parsed)
+}
+
+/// As [`parse`], for a name with any ending.
+pub(super) fn parse_any<'a>(name: &'a str, version: &Version, own: &[&str]) -> ParsedName<'a> {
+    let (stem, ending) = split_ending(name);
+    let (marks, mut rest) = scan(stem, version);
+    let in_own = |mark: &Mark| {
+        own.iter().any(|own| {
+            occurrence(stem, own)
+                .is_some_and(|found| found.start <= mark.range.start && mark.range.end <= found.end)
+        })
+    };
+    // A system or a processor in the product's name has no meaning if another one is outside of it.
+    let is_system = |mark: &Mark| matches!(mark.kind, MarkKind::Word(M::Os(_) | M::Triple(..)));
+    let is_processor = |mark: &Mark| matches!(mark.kind, MarkKind::Word(M::Arch(_)));
+    let elsewhere =
+        |wanted: &dyn Fn(&Mark) -> bool| marks.iter().any(|mark| wanted(mark) && !in_own(mark));
+    let (other_system, other_processor) = (elsewhere(&is_system), elsewhere(&is_processor));
+    let (own_words, marks): (Vec<Mark>, Vec<Mark>) = marks.into_iter().partition(|mark| {
+        let meaningless = match mark.kind {
+            MarkKind::Version | MarkKind::Number => false,
+            _ if is_system(mark) => other_system,
+            _ if is_processor(mark) => other_processor,
+            MarkKind::Word(_) => true,
+        };
+        meaningless && in_own(mark)
+    });
+    let text = |mark: &Mark| stem[mark.range.clone()].to_ascii_lowercase();
+    rest.extend(own_words.iter().map(text));
+    ParsedName {
         name,
         marks,
         rest,
         ending,
-    })
+    }
+}
+
+/// Where a product's name is in the last part of an asset's name, whatever stands between its words.
+fn occurrence(stem: &str, own: &str) -> Option<Range<usize>> {
+    let base = stem.len() - last_part(stem).len();
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '.', ' '], "-");
+    let (text, own) = (plain(&stem[base..]), plain(own));
+    let word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let whole = |at: &usize| {
+        !word(text[..*at].chars().next_back()) && !word(text[at + own.len()..].chars().next())
+    };
+    let found = text.match_indices(&own).map(|(at, _)| at).find(whole);
+    found
+        .filter(|_| !own.is_empty())
+        .map(|at| base + at..base + at + own.len())
 }
 
 /// The file name, if the name is a URL.
@@ -307,20 +187,69 @@ impl ParsedName<'_> {
             M::Os(os) | M::Triple(os, _) | M::Both(os, _) => Some(os),
             _ => None,
         });
-        named.or_else(|| {
-            self.ending
-                .eq_ignore_ascii_case(".exe")
-                .then_some(Os::Windows)
+        // `kubetrim.exe.tgz` is for Windows, too.
+        let stem = &self.name[..self.name.len() - self.ending.len()];
+        let ending = self.ending.to_ascii_lowercase();
+        named.or(match ending.as_str() {
+            ".exe" => Some(Os::Windows),
+            ".appimage" => Some(Os::Linux),
+            _ if split_ending(stem).1.eq_ignore_ascii_case(".exe") => Some(Os::Windows),
+            _ => None,
         })
     }
 
     /// The architecture that the asset is for; `Err` means both architectures of a Mac.
     pub(super) fn arch(&self) -> Option<Result<Arch, ()>> {
-        self.meanings().find_map(|meaning| match meaning {
+        let named = self.meanings().find_map(|meaning| match meaning {
             M::Arch(arch) | M::Both(_, arch) => Some(Ok(arch)),
-            M::Universal => Some(Err(())),
             _ => None,
-        })
+        });
+        // In `tool-all-linux-amd64`, `all` does not mean the processors.
+        let universal = || self.meanings().any(|meaning| meaning == M::Universal);
+        named.or_else(|| universal().then_some(Err(())))
+    }
+
+    /// How the name fits a platform, apart from its C library.
+    pub(super) fn fit(&self, platform: Platform) -> Option<Fit> {
+        let os = match self.os() {
+            Some(os) if os == platform.os => Fit::Named,
+            None => Fit::Unknown,
+            Some(_) => return None,
+        };
+        let says = |word: &str| {
+            self.marks
+                .iter()
+                .any(|mark| self.name[mark.range.clone()].eq_ignore_ascii_case(word))
+        };
+        let arch = match self.arch() {
+            Some(Ok(arch)) if arch == platform.arch => Fit::Named,
+            // Some write `arm` and `x86` for 64 bit.
+            Some(Ok(Arch::Arm)) if platform.arch == Arch::Arm64 && says("arm") => Fit::Unknown,
+            Some(Ok(Arch::I386)) if platform.arch == Arch::Amd64 && says("x86") => Fit::Unknown,
+            Some(Err(()))
+                if platform.os == Os::Darwin
+                    && matches!(platform.arch, Arch::Amd64 | Arch::Arm64) =>
+            {
+                Fit::Universal
+            }
+            None => Fit::Unknown,
+            Some(_) => return None,
+        };
+        Some(os.max(arch))
+    }
+
+    /// Whether the name mentions a system or a processor.
+    pub(super) fn names_platform(&self) -> bool {
+        self.os().is_some() || self.arch().is_some()
+    }
+
+    /// Whether the name is that of an archive with a version, or another number, as source code is published.
+    pub(super) fn is_versioned_archive(&self) -> bool {
+        let versioned = |mark: &Mark| !matches!(mark.kind, MarkKind::Word(_));
+        let number = |word: &String| word.starts_with(|c: char| c.is_ascii_digit());
+        let plain = ["", ".exe", ".appimage"];
+        !plain.contains(&self.ending.to_ascii_lowercase().as_str())
+            && (self.marks.iter().any(versioned) || self.rest.iter().any(number))
     }
 
     /// The C library in the name, and whether it is part of a Rust target triple. Rust links musl statically.
@@ -338,12 +267,36 @@ impl ParsedName<'_> {
             .any(|meaning| matches!(meaning, M::Foreign | M::NotProgram))
     }
 
-    /// The text before the first known part: usually the program's name.
-    pub(super) fn prefix(&self) -> &str {
-        let end = self
-            .marks
-            .first()
-            .map_or(self.name.len() - self.ending.len(), |mark| mark.range.start);
-        self.name[..end].trim_end_matches(|c: char| !c.is_ascii_alphanumeric())
+    /// The text before the version, the system and the processor: usually the program's name. Words such as `static` and
+    /// `docs` belong to it, unless the name without them is one of `own`.
+    pub(super) fn prefix(&self, own: &[&str]) -> &str {
+        let before = |wanted: fn(&MarkKind) -> bool| {
+            let end = self
+                .marks
+                .iter()
+                .find(|mark| wanted(&mark.kind))
+                .map_or(self.name.len() - self.ending.len(), |mark| mark.range.start);
+            self.name[..end].trim_end_matches(|c: char| !c.is_ascii_alphanumeric())
+        };
+        let cut = before(|_| true);
+        if own.contains(&last_part(cut)) {
+            return cut;
+        }
+        let ends = |kind: &MarkKind| match kind {
+            MarkKind::Version | MarkKind::Number => true,
+            MarkKind::Word(meaning) => !matches!(meaning, M::Foreign | M::NotProgram | M::Neutral),
+        };
+        before(ends)
     }
+}
+
+/// How a name fits a platform; earlier is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    /// It names the system and the processor.
+    Named,
+    /// It is for both processors of a Mac.
+    Universal,
+    /// It does not name both of them: only the program's header tells.
+    Unknown,
 }

@@ -79,6 +79,7 @@ fn release(version: &str) -> Release {
         name: "arc".parse().unwrap(),
         version: version.parse().unwrap(),
         platform: "linux-amd64".parse().unwrap(),
+        emulated: None,
         origin: Origin::Build,
         inputs: Digest::of(b"inputs"),
         commit: None,
