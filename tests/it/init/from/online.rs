@@ -361,14 +361,14 @@ fn one_tool_that_fails_does_not_lose_the_rest() {
     jq    1.7.1      from github:jqlang/jq
     just  9.9.9      NOT MOVED, see below
     left for you:
-      .tool-versions:2: the tool `just`: aquaproj/aqua-registry has no registry.yaml at [COMMIT]. Next: larder add just github:casey/just 9.9.9
+      .tool-versions:2: the tool `just`: casey/just has no release of 9.9.9. Next: larder add just github:casey/just 9.9.9
     wrote versions.yml
     wrote subsystems/jq/recipe.yml
     wrote .gitignore
     wrote .gitattributes
     next: larder ensure all
     error: 1 tool could not be moved
-      caused by: just: aquaproj/aqua-registry has no registry.yaml at [COMMIT]
+      caused by: just: casey/just has no release of 9.9.9
       help: larder add just github:casey/just 9.9.9
     ");
     let versions = env.read("versions.yml");

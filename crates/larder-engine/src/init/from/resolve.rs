@@ -80,9 +80,10 @@ impl Resolver<'_> {
                 }
             }
         }
-        // A source that `add` can't read says less than one that was asked.
+        // A source that `add` can't read says less than one that was asked, and a registry less than the publisher.
         let worst = failures
             .into_iter()
+            .rev()
             .min_by_key(|error| (error.kind() == Kind::Usage, error.kind().rank()));
         let own = tool
             .recipe
