@@ -41,6 +41,9 @@ pub struct Args {
     /// Print the files that `--from` would write, and write none.
     #[arg(short = 'n', long, requires = "from")]
     dry_run: bool,
+    /// Read a checkout of aqua-registry in this folder, in place of GitHub.
+    #[arg(long, requires = "from", value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    registry: Option<Utf8PathBuf>,
     /// Use no network: tools whose file does not say where they are downloaded are left.
     #[arg(long, requires = "from", env = larder_core::variables::OFFLINE, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
     offline: bool,
@@ -89,7 +92,14 @@ fn channels(global: &Global, root: &Utf8Path) -> Result<Vec<ChannelKind>> {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.start()?;
     if !args.from.is_empty() {
-        return super::init_from::run(&args.from, &root, args.dry_run, args.offline, global);
+        return super::init_from::run(
+            &args.from,
+            &root,
+            args.dry_run,
+            args.offline,
+            args.registry.as_deref(),
+            global,
+        );
     }
     let publish = args.publish.then(|| channels(global, &root)).transpose()?;
     let pages = args.pages.as_deref().map(pages_folder).transpose()?;

@@ -9,6 +9,7 @@ use super::session::supervised;
 use crate::report::Verbosity;
 use larder_core::error::Result;
 use larder_core::formats::documents::{InitFromDocument, InitFromToolState};
+use larder_engine::import::aqua;
 use larder_engine::init::{FromContext, FromRequest, LeftLine, Taken, grouped, init_from};
 use larder_remote::http;
 use larder_remote::origin::Publishers;
@@ -19,6 +20,7 @@ pub(super) fn run(
     root: &Utf8Path,
     dry_run: bool,
     offline: bool,
+    registry: Option<&Utf8Path>,
     global: &Global,
 ) -> Result<ExitCode> {
     let current = super::settings::current_dir()?;
@@ -38,13 +40,24 @@ pub(super) fn run(
             global.message(text);
         }
     };
+    let publishers = Publishers {
+        client: &client,
+        settings: &settings,
+    };
+    let folder = registry
+        .map(|folder| super::add::registry_folder(folder, global))
+        .transpose()?;
+    let registry = aqua::Registry {
+        folder: folder.as_deref(),
+        publishers,
+        cache: &global.startup.cache_dir()?,
+    };
     let Taken { document, error } = init_from(
         &request,
         FromContext {
-            publishers: (!offline).then_some(Publishers {
-                client: &client,
-                settings: &settings,
-            }),
+            publishers,
+            offline,
+            registry: &registry,
             temp: &settings.temp,
             user: &global.startup.user,
             cancel: &cancel,

@@ -211,8 +211,7 @@ fn the_asset_of_the_file_precedes_a_guess() {
     );
     let out = env.larder(["init", "--from", "Taskfile.yml"]).success();
     assert!(
-        out.stderr
-            .contains("as the file does; `larder add` would take"),
+        out.stderr.contains("from github:gohugoio/hugo"),
         "{}",
         out.stderr
     );
@@ -296,6 +295,29 @@ fn an_aqua_file_is_installed() {
         "{versions}"
     );
     env.larder(["ensure", "all"]).success();
+}
+
+/// A checkout of aqua's registry is read without a network.
+#[test]
+fn a_registry_on_this_machine_is_read_offline() {
+    let env = crate::env::TestEnv::new();
+    env.write(
+        "../registry/pkgs/casey/just/registry.yaml",
+        "packages:\n  - type: github_release\n    repo_owner: casey\n    repo_name: just\n    description: A command runner\n    asset: just-{{.Version}}-{{.Arch}}-{{.OS}}.tar.gz\n    format: tar.gz\n    replacements: {amd64: x86_64, arm64: aarch64, darwin: apple-darwin, linux: unknown-linux-musl}\n    supported_envs: [linux, darwin]\n",
+    );
+    env.write("aqua.yaml", "packages:\n  - name: casey/just@1.36.0\n");
+    env.larder([
+        "init",
+        "--from",
+        "aqua.yaml",
+        "--offline",
+        "--registry",
+        "../registry",
+    ])
+    .success();
+    let recipe = env.read("subsystems/just/recipe.yml");
+    assert!(recipe.contains("github: casey/just"), "{recipe}");
+    env.larder(["check"]).success();
 }
 
 /// Two files at once: what the first one says precedes.

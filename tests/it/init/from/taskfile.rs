@@ -162,6 +162,8 @@ fn builds_in_included_taskfiles() {
     # Left for you. Remove what is done.
     # - Taskfile.yml:6: the include `remote`: larder reads files of the project only, not `https://example.com/Taskfile.yml`
     # - Taskfile.yml:15: the task `one`: it gives variables to the task `cli:run`
+    # - Taskfile.yml:19: the task `check`: it runs the task `one`, which was not moved
+    # - Taskfile.yml:21: the task `report`: it runs the task `check`, which was not moved
     # - cli/Taskfile.yml:7: the tool `cli`: no variable holds its version: v0.1.0 is a start. Next: larder bump cli VERSION
     # - engine/Taskfile.yml:35: the task `engine:bench`: it works in the checkout of the source, which larder has only while it builds
 
@@ -193,6 +195,8 @@ fn builds_in_included_taskfiles() {
     left for you:
       Taskfile.yml:6: the include `remote`: larder reads files of the project only, not `https://example.com/Taskfile.yml`
       Taskfile.yml:15: the task `one`: it gives variables to the task `cli:run`
+      Taskfile.yml:19: the task `check`: it runs the task `one`, which was not moved
+      Taskfile.yml:21: the task `report`: it runs the task `check`, which was not moved
       cli/Taskfile.yml:7: the tool `cli`: no variable holds its version: v0.1.0 is a start. Next: larder bump cli VERSION
       engine/Taskfile.yml:35: the task `engine:bench`: it works in the checkout of the source, which larder has only while it builds
     "#);

@@ -35,6 +35,8 @@ use larder_core::project::foreign::{self, Source};
 use larder_core::project::user::UserConfig;
 use larder_remote::origin::Publishers;
 
+use crate::import::aqua::Registry;
+
 pub use kind::FileKind;
 pub use write::{LeftLine, grouped};
 
@@ -58,8 +60,12 @@ pub struct FromRequest {
 /// What can be used on the way.
 #[derive(Clone, Copy)]
 pub struct FromContext<'a> {
-    /// The publishers; `None` asks none of them.
-    pub publishers: Option<Publishers<'a>>,
+    /// The publishers.
+    pub publishers: Publishers<'a>,
+    /// Ask nobody.
+    pub offline: bool,
+    /// aqua's registry, or a checkout of it, which is read also if nobody is asked.
+    pub registry: &'a Registry<'a>,
     /// The folder for temporary files.
     pub temp: &'a std::path::Path,
     /// The user's configuration.
@@ -103,13 +109,15 @@ pub fn init_from(request: &FromRequest, context: FromContext<'_>) -> Result<Take
     let empty = resolve::empty_project(&scratch, &found.platforms, context.user)?;
     let resolver = Resolver {
         publishers: context.publishers,
+        offline: context.offline,
+        registry: context.registry,
         project: &empty,
         user: context.user,
         cancel: context.cancel,
     };
     let mut outcomes: Vec<report::Outcome> = Vec::new();
     for tool in &found.tools {
-        if !tool.sources.is_empty() && context.publishers.is_some() {
+        if !tool.sources.is_empty() && !context.offline {
             (context.tell)(&format!("looking up {} {}", tool.name, tool.version));
         }
         outcomes.push((tool.clone(), resolver.resolve(tool)?));
@@ -149,7 +157,7 @@ pub fn init_from(request: &FromRequest, context: FromContext<'_>) -> Result<Take
     }
     in_order(&mut plan.found);
     plan.tools.sort_by(|a, b| a.name.cmp(&b.name));
-    let failed = failure(&outcomes, context.publishers.is_none());
+    let failed = failure(&outcomes, context.offline);
     if plan.tools.is_empty() && plan.found.tasks.is_empty() {
         // Nothing would be gained by files without content; the same command can be tried again.
         return Err(failed.unwrap_or_else(|| nothing(&sources, &plan.found)));
@@ -174,7 +182,7 @@ pub fn init_from(request: &FromRequest, context: FromContext<'_>) -> Result<Take
                 .tools
                 .iter()
                 .any(|tool| tool.name.as_str() == outcome.0.name);
-            report::tool(outcome, moved, context.publishers.is_none())
+            report::tool(outcome, moved, context.offline)
         })
         .collect();
     let mut changes = Vec::new();

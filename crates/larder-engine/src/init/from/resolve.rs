@@ -15,7 +15,7 @@ use larder_remote::origin::{Listing, Publishers, version_in};
 
 use super::found::{Recipe, Tool, Wanted};
 use super::yaml::{self, Value};
-use crate::import::{self, AddRequest, Proposal, Source};
+use crate::import::{self, AddRequest, Proposal, Source, aqua};
 
 /// The first line of a recipe, which names its schema to editors.
 pub(super) const SCHEMA: &str =
@@ -43,10 +43,13 @@ pub(super) struct Unresolved {
     pub(super) next: String,
 }
 
-/// What is needed to ask publishers. Without `publishers` nobody is asked.
+/// What is needed to ask publishers.
 #[derive(Clone, Copy)]
 pub(super) struct Resolver<'a> {
-    pub(super) publishers: Option<Publishers<'a>>,
+    pub(super) publishers: Publishers<'a>,
+    /// Nobody is asked; a checkout of aqua's registry is still read.
+    pub(super) offline: bool,
+    pub(super) registry: &'a aqua::Registry<'a>,
     /// An empty project with the platforms of the new one.
     pub(super) project: &'a Project,
     pub(super) user: &'a UserConfig,
@@ -63,9 +66,9 @@ impl Resolver<'_> {
         };
         let mut failures: Vec<Error> = Vec::new();
         let mut note = None;
-        if let Some(publishers) = self.publishers {
-            for source in &tool.sources {
-                match self.propose(publishers, tool, &name, source) {
+        for source in &tool.sources {
+            if self.asks(source) {
+                match self.propose(self.publishers, tool, &name, source) {
                     Ok(proposal) => match same_asset(tool, &proposal) {
                         Ok(()) => return Ok(Ok(Self::proposed(tool, name, proposal, source))),
                         Err(why) => note = Some(why),
@@ -77,9 +80,10 @@ impl Resolver<'_> {
                 }
             }
         }
-        // A source that `add` can't read says less than one that was asked.
+        // A source that `add` can't read says less than one that was asked, and a registry less than the publisher.
         let worst = failures
             .into_iter()
+            .rev()
             .min_by_key(|error| (error.kind() == Kind::Usage, error.kind().rank()));
         let own = tool
             .recipe
@@ -119,6 +123,11 @@ impl Resolver<'_> {
         Ok(Err(unresolved(tool, error)))
     }
 
+    /// Whether a source can be asked.
+    fn asks(&self, source: &str) -> bool {
+        !self.offline || (source.starts_with("aqua:") && self.registry.folder.is_some())
+    }
+
     /// The recipe that `add` would write.
     fn propose(
         &self,
@@ -128,16 +137,32 @@ impl Resolver<'_> {
         source: &str,
     ) -> Result<Proposal> {
         let source = Source::parse(source)?;
+        let is_aqua = matches!(source, Source::Aqua(_));
+        // The assets for other platforms are then those of the same product.
+        let assets: BTreeMap<Platform, String> = match (&source, &tool.asset) {
+            (Source::GitHub(_), Some(asset)) => BTreeMap::from([(Platform::host(), asset.clone())]),
+            _ => BTreeMap::new(),
+        };
         let ask = |version: Option<&str>| {
             let request = AddRequest::new(
                 self.project,
                 name.clone(),
                 source.clone(),
                 version.map(str::to_owned),
-                tool.binaries.clone(),
-                BTreeMap::new(),
+                // A definition of aqua names the binaries itself.
+                if is_aqua {
+                    Vec::new()
+                } else {
+                    tool.binaries.clone()
+                },
+                assets.clone(),
             )?;
-            import::propose(publishers, &request, self.user, self.cancel)
+            match &source {
+                Source::Aqua(package) => {
+                    aqua::propose(self.registry, package, &request, self.user, self.cancel)
+                }
+                _ => import::propose(publishers, &request, self.user, self.cancel),
+            }
         };
         let (start, exact) = match &tool.version {
             Wanted::Exact(version) => return ask(Some(version)),
@@ -150,16 +175,12 @@ impl Resolver<'_> {
                 answer => return answer,
             }
         }
-        let repo = tool
-            .sources
-            .iter()
-            .find_map(|source| source.strip_prefix("github:"))
-            .ok_or_else(|| {
-                Error::failed(format!(
-                    "{start} is the start of a version of `{name}`, and its publisher lists none"
-                ))
-            })?;
-        let tags = Listing::new(publishers, repo)?.tags()?;
+        let repo = repository(tool).ok_or_else(|| {
+            Error::failed(format!(
+                "{start} is the start of a version of `{name}`, and its publisher lists none"
+            ))
+        })?;
+        let tags = Listing::new(publishers, &repo)?.tags()?;
         let newest = newest_of(&tags, start).ok_or_else(|| {
             Error::failed(format!("{repo} has no version that starts with {start}"))
         })?;
@@ -177,8 +198,12 @@ impl Resolver<'_> {
             let at = recipe.find("# verify:").unwrap_or(recipe.len());
             recipe.insert_str(at, &text);
         }
-        let note = matches!(tool.version, Wanted::Series { .. } | Wanted::Latest)
-            .then(|| format!("`{}` is now {}", tool.version, proposal.version));
+        let mut notes = proposal.unsure;
+        notes.extend(proposal.notes);
+        if matches!(tool.version, Wanted::Series { .. } | Wanted::Latest) {
+            notes.insert(0, format!("`{}` is now {}", tool.version, proposal.version));
+        }
+        let note = (!notes.is_empty()).then(|| notes.join("; "));
         Resolved {
             name,
             version: proposal.version,
@@ -191,6 +216,17 @@ impl Resolver<'_> {
             note,
         }
     }
+}
+
+/// The repository of a tool's releases.
+fn repository(tool: &Tool) -> Option<String> {
+    tool.sources.iter().find_map(|source| {
+        let name = source
+            .strip_prefix("github:")
+            .or_else(|| source.strip_prefix("aqua:"))?;
+        let mut parts = name.split('/');
+        Some(format!("{}/{}", parts.next()?, parts.next()?))
+    })
 }
 
 fn unresolved(tool: &Tool, error: Error) -> Unresolved {
