@@ -111,7 +111,7 @@ fn can_be_made(package: &Whole) -> bool {
             return false;
         };
         let of_release = |file: &String| !file.contains("://");
-        !asset.ends_with(".7z")
+        Utf8Path::new(asset).extension() != Some("7z")
             && answer.signature.is_none()
             && answer
                 .sums

@@ -15,7 +15,7 @@ use larder_core::staging::StagedDir;
 use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
 use crate::acquire::request::Request;
-use crate::acquire::sources::{self, ManagedAsset, Taken, globs_anywhere, original};
+use crate::acquire::sources::{self, ManagedAsset, Taken, original};
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::Level;
@@ -219,7 +219,7 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
         })?;
     let staging = run.cache.staging()?;
     let folder = staging.path();
-    let globs = globs_anywhere(&request);
+    let globs = request.globs_anywhere();
     let (keep, binaries) = (request.keep(origin)?, request.binaries());
     let arrival = Arrival {
         place: &body.place,

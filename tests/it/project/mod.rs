@@ -3,7 +3,6 @@
 mod across_files;
 mod build;
 mod documented;
-mod exceptions;
 pub mod loading;
 mod publish;
 mod recipes;

@@ -13,7 +13,9 @@
 //! This module does not know which source the bytes come from, nor what happens to the artifact
 //! afterwards.
 
-use std::collections::{HashMap, HashSet};
+mod tree;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
 
@@ -25,11 +27,8 @@ use larder_core::archive::{
 use larder_core::error::{Error, Kind, Result};
 use larder_core::executable;
 use larder_core::formats::stamp;
-use larder_core::fs::{self, IoContext};
-use larder_core::model::{
-    Artifact, ArtifactFile, Digest, FileName, Invalid, Name, Origin, Platform, Tree, TreeBinary,
-    TreeLink,
-};
+use larder_core::fs;
+use larder_core::model::{Artifact, ArtifactFile, Digest, FileName, Name, Origin, Platform};
 use larder_core::project::{Keep, Subsystem};
 use larder_remote::http::{page, read_error};
 use larder_remote::origin::{Checks, SignedBy, Stated};
@@ -38,6 +37,8 @@ use larder_core::cancel::Cancel;
 use larder_core::model::Target;
 
 use crate::events::{Events, Level, Phase};
+pub use tree::make_links;
+use tree::{programs, whole_tree};
 
 /// The target of a transfer, the receiver of its progress events, and the token that cancels it.
 #[derive(Clone, Copy)]
@@ -300,42 +301,6 @@ pub fn platform_of(
     }
 }
 
-/// Gives files that arrived further names: each name with the file that it is another name of. They
-/// are files of their own with the same bytes; in a tree they lead to the same file. `binaries` is
-/// the order of all names.
-pub fn make_links(
-    links: &[(FileName, FileName)],
-    binaries: &[FileName],
-    arrived: &mut Arrived,
-    folder: &Utf8Path,
-) -> Result<()> {
-    if let Some(tree) = &mut arrived.tree {
-        for (name, of) in links {
-            let path = tree.binaries.iter().find(|(known, _)| known == of);
-            tree.binaries
-                .extend(path.map(|(_, path)| (name.clone(), path.clone())));
-        }
-        let place = |name: &FileName| binaries.iter().position(|other| other == name);
-        tree.binaries.sort_by_key(|(name, _)| place(name));
-        return Ok(());
-    }
-    for (name, of) in links {
-        // What is missing is reported when the artifact is made.
-        let Some(file) = arrived.files.iter().find(|file| file.name == of.as_str()) else {
-            continue;
-        };
-        let file = file.clone();
-        let mut copy = fs::create(folder.join(name))?;
-        fs::copy_content(&mut fs::open(&file.path)?, &mut copy).at("copy", &file.path)?;
-        arrived.files.push(Unpacked {
-            name: name.to_string(),
-            path: folder.join(name),
-            ..file
-        });
-    }
-    Ok(())
-}
-
 /// Removes everything in a folder, for a second attempt.
 pub fn clear_folder(folder: &Utf8Path) -> Result<()> {
     fs::list(folder)?.into_iter().try_for_each(|name| {
@@ -347,71 +312,6 @@ pub fn clear_folder(folder: &Utf8Path) -> Result<()> {
             fs::remove_file(path)
         }
     })
-}
-
-/// The paths of the files that are the artifact's programs. The other files of a tree may be for any
-/// platform.
-fn programs(artifact: &Artifact) -> HashSet<String> {
-    let Some(tree) = &artifact.tree else {
-        let programs = artifact.programs().map(str::to_owned);
-        return programs.collect();
-    };
-    let follow = tree.follow();
-    let binaries = tree.binaries.iter();
-    binaries
-        .filter_map(|binary| follow.resolve(binary.path.as_str()))
-        .collect()
-}
-
-/// All files of an archive whose folder is kept, in an artifact's order, and what else there is.
-fn whole_tree(place: &str, arrived: &Arrived) -> Result<(Vec<ArtifactFile>, Option<Tree>)> {
-    let Some(UnpackedTree { links, binaries }) = &arrived.tree else {
-        return Err(Error::failed(format!(
-            "{place} is a single file, so there is no folder to keep"
-        ))
-        .hint("`upstream: {keep: files}` takes the file"));
-    };
-    let wrong = |error: Invalid| {
-        Error::failed(format!("the folder in {place} can't be kept"))
-            .cause(error.message)
-            .hint("`upstream: {keep: files}` takes the binaries only")
-    };
-    let mut tree = Tree {
-        binaries: Vec::with_capacity(binaries.len()),
-        links: Vec::with_capacity(links.len()),
-    };
-    for (name, path) in binaries {
-        tree.binaries.push(TreeBinary {
-            name: name.clone(),
-            path: path.parse().map_err(wrong)?,
-        });
-    }
-    for (name, target) in links {
-        tree.links.push(TreeLink {
-            name: name.parse().map_err(wrong)?,
-            target: target.parse().map_err(wrong)?,
-        });
-    }
-    let follow = tree.follow();
-    let programs: HashSet<String> = tree
-        .binaries
-        .iter()
-        .filter_map(|binary| follow.resolve(binary.path.as_str()))
-        .collect();
-    let mut files = Vec::with_capacity(arrived.files.len());
-    for file in &arrived.files {
-        let is_program = programs.contains(&file.name);
-        files.push(ArtifactFile {
-            name: file.name.parse().map_err(wrong)?,
-            mode: if is_program { 0o755 } else { file.mode },
-            size: file.size,
-            sha256: file.sha256,
-        });
-    }
-    tree.links.sort_by(|a, b| a.name.cmp(&b.name));
-    tree.sort(&mut files);
-    tree.check(&files).map_err(|why| wrong(Invalid::new(why)))?;
-    Ok((files, Some(tree)))
 }
 
 /// The files that a recipe names, as they were unpacked; the binaries come first.

@@ -78,6 +78,15 @@ impl<'a> Request<'a> {
         names
     }
 
+    /// Globs that match each of the recipe's files in any folder of an archive.
+    pub fn globs_anywhere(&self) -> Vec<(String, FileName)> {
+        let names = self.subsystem.file_names(&self.target.platform);
+        names
+            .into_iter()
+            .map(|name| (format!("{{{name},**/{name}}}"), name))
+            .collect()
+    }
+
     /// Selects everything in an archive whose folder is kept; `globs` say which paths some of the
     /// binaries have, which are programs for `platform`.
     pub fn whole<'s>(

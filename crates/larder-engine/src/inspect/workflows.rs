@@ -99,7 +99,7 @@ pub fn inspect(root: &Utf8Path, own_tags: &[String]) -> Result<Findings> {
         let mut files = fs::list(&folder)?;
         files.sort();
         for file in files {
-            if file.ends_with(".yml") || file.ends_with(".yaml") {
+            if matches!(Utf8Path::new(&file).extension(), Some("yml" | "yaml")) {
                 let text = fs::read_text(folder.join(&file))?;
                 workflows.push(Workflow::parse(&file, &text)?);
             }
@@ -196,12 +196,12 @@ impl Workflow {
             on => on.get(name),
         };
         let steps = workflow["jobs"].as_object().into_iter().flatten();
-        let steps = steps.flat_map(|(_, job)| job["steps"].as_array().into_iter().flatten());
+        let mut steps = steps.flat_map(|(_, job)| job["steps"].as_array().into_iter().flatten());
         Ok(Self {
             file: file.to_owned(),
             tags: event("push").map_or(Ok(Tags::None), Tags::of_push)?,
             on_release: event("release").is_some(),
-            writes: steps.filter_map(way_of_writing).next(),
+            writes: steps.find_map(way_of_writing),
         })
     }
 
@@ -299,7 +299,9 @@ impl Pattern {
                 '?' | '+' => source.push(c),
                 '[' => {
                     let set: String = rest.by_ref().take_while(|c| *c != ']').collect();
-                    source.push_str(&format!("[{}]", set.replace('\\', "")));
+                    source.push('[');
+                    source.push_str(&set.replace('\\', ""));
+                    source.push(']');
                 }
                 '\\' => source.push_str(&regex::escape(&rest.next().unwrap_or('\\').to_string())),
                 c => source.push_str(&regex::escape(&c.to_string())),

@@ -12,8 +12,7 @@ use larder_core::archive::{ArchiveKind, Budget, ReadAs, Select};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{Observed, Pin, PinKind, Sidecar};
 use larder_core::model::{
-    AssetCandidate, AssetName, AssetPlace, FileFormat, FileName, Origin, Outcome, Proof,
-    SourceKind, Tag,
+    AssetCandidate, AssetName, AssetPlace, FileFormat, Origin, Outcome, Proof, SourceKind, Tag,
 };
 use larder_core::project::{HubConfig, Keep};
 use larder_remote::hub::{Body, Described};
@@ -190,7 +189,7 @@ impl ManagedAsset {
         };
         // An asset that `lock --adopt` pinned was not made by larder: its files may be in any
         // folder of the archive, and it has no stamp.
-        let (anywhere, binaries) = (globs_anywhere(request), request.binaries());
+        let (anywhere, binaries) = (request.globs_anywhere(), request.binaries());
         let select = match contents {
             Contents::Named {
                 keep: Keep::Tree, ..
@@ -489,13 +488,4 @@ impl ManagedAsset {
         request.run.cancel.check()?;
         self.open(request)
     }
-}
-
-/// Globs that match each of the recipe's files in any folder of an archive.
-pub fn globs_anywhere(request: &Request<'_>) -> Vec<(String, FileName)> {
-    let names = request.subsystem.file_names(&request.target.platform);
-    names
-        .into_iter()
-        .map(|name| (format!("{{{name},**/{name}}}"), name))
-        .collect()
 }

@@ -27,7 +27,7 @@ use super::request::Request;
 use crate::cache::Entry;
 
 pub use described::admit_sidecar;
-pub use managed::{ManagedAsset, globs_anywhere};
+pub use managed::ManagedAsset;
 
 /// What a source would give.
 #[derive(Clone, Debug)]

@@ -175,6 +175,7 @@ pub(super) fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::init::from::document::ReadNode as _;
 
     fn written(key: &str, value: &Value) -> String {
         let mut text = String::new();
@@ -249,7 +250,6 @@ mod tests {
             let written = written("build", &value);
             let (source, _) = Source::new("x".into(), written.clone().into());
             let tree = foreign::yaml(&source).unwrap_or_else(|error| panic!("{written}{error}"));
-            use crate::init::from::document::ReadNode as _;
             let build = tree.get("build").unwrap();
             let read = |node: &foreign::Node| match &node.kind {
                 foreign::Kind::Scalar { text, .. } => text.clone(),

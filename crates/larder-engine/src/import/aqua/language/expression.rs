@@ -401,7 +401,7 @@ mod tests {
             ),
             (">= 0.4.0", "v0.3.0", Err(())),
             ("Version", "v1", Err(())),
-            (r#"Version =="#, "v1", Err(())),
+            ("Version ==", "v1", Err(())),
             (r#"nothing("x")"#, "v1", Err(())),
             (r#"Version == "v1" "v2""#, "v1", Err(())),
         ] {

@@ -1,5 +1,7 @@
 //! Mistakes in `upstream:`, as users see them.
 
+mod exceptions;
+
 use crate::project::recipes::{recipe, upstream};
 
 #[test]
