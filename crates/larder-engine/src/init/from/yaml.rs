@@ -207,6 +207,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_as_it_was() {
+        use crate::init::from::document::ReadNode as _;
         use larder_core::project::foreign::{self, Source};
         for text in [
             "plain",
@@ -249,7 +250,6 @@ mod tests {
             let written = written("build", &value);
             let (source, _) = Source::new("x".into(), written.clone().into());
             let tree = foreign::yaml(&source).unwrap_or_else(|error| panic!("{written}{error}"));
-            use crate::init::from::document::ReadNode as _;
             let build = tree.get("build").unwrap();
             let read = |node: &foreign::Node| match &node.kind {
                 foreign::Kind::Scalar { text, .. } => text.clone(),
