@@ -270,10 +270,6 @@ fn an_asdf_version_is_exact_if_it_exists() {
 #[test]
 fn an_aqua_file_is_installed() {
     let (env, _github) = publisher::machine();
-    for (from, to) in [("aqua-imported.yaml", "imports/k8s.yaml")] {
-        let path = format!("{}/tests/it/data/from/{from}", crate::env::REPO);
-        env.write(to, std::fs::read(path).expect("the file"));
-    }
     env.write(
         "imports/k8s.yaml",
         "packages:\n  - name: casey/just@1.36.0\n",

@@ -208,6 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_as_it_was() {
+        use crate::init::from::document::ReadNode as _;
         use larder_core::project::foreign::{self, Source};
         for text in [
             "plain",
