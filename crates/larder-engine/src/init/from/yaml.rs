@@ -175,7 +175,6 @@ pub(super) fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::from::document::ReadNode as _;
 
     fn written(key: &str, value: &Value) -> String {
         let mut text = String::new();
