@@ -8,7 +8,6 @@ fn words_of_other_programs_lead_to_larders_own() {
     for (line, wanted) in [
         ("delete hello", "did you mean `larder remove`?"),
         ("uninstall hello", "did you mean `larder clean`?"),
-        ("search hello", "did you mean `larder list`?"),
         ("shell", "did you mean `larder exec`?"),
         ("which hello", "did you mean `larder exec`?"),
         ("info hello", "did you mean `larder status`?"),

@@ -83,15 +83,8 @@ fn add_says_how_other_publishers_are_written() {
             "nats-io/nats-server",
             "for this repository `github:nats-io/nats-server`",
         ),
-        ("npm:esbuild", "`upstream: {npm: \"esbuild\"}`"),
-        (
-            "npm:@biomejs/biome",
-            "`upstream: {npm: \"@biomejs/biome\"}`",
-        ),
-        ("pypi:ruff", "`upstream: {pypi: \"ruff\"}`"),
-        ("crate:ripgrep", "`build: {source: {crate: ripgrep}}`"),
-        ("ripgrep", "write `github:owner/name`, or a URL"),
-        ("./a/b", "write `github:owner/name`, or a URL"),
+        ("ripgrep", "`larder search ripgrep` looks for it"),
+        ("./a/b", "write `github:owner/name`, a URL"),
         ("https://github.com/a/b", "write `github:a/b`"),
     ] {
         says(&env.larder(["add", "x", source]).exits(2), &[wanted]);

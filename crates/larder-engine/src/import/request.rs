@@ -134,7 +134,15 @@ fn elsewhere(text: &str) -> String {
     if !text.contains(':') && text.split('/').count() == 2 && !text.starts_with(['/', '.']) {
         return format!("write `github:owner/name`: for this repository `github:{text}`");
     }
-    "write `github:owner/name`, a URL, `npm:PACKAGE`, `pypi:PACKAGE` or `crate:NAME`".to_owned()
+    let forms = "write `github:owner/name`, a URL, `aqua:owner/name`, `npm:PACKAGE`, `pypi:PACKAGE` or `crate:NAME`";
+    if text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    {
+        format!("{forms}; `larder search {text}` looks for it in aqua's registry")
+    } else {
+        forms.to_owned()
+    }
 }
 
 /// A subsystem to add.
