@@ -4,7 +4,7 @@ use std::io::Read;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::AddRequest;
+use super::{AddRequest, beside};
 use crate::acquire::intake;
 use larder_core::archive::{self, ArchiveKind, Budget, Extracted, ReadAs, Select, Unpacked};
 use larder_core::cancel::Cancel;
@@ -26,6 +26,9 @@ pub(super) struct Contents {
     pub(super) binaries: Vec<FileName>,
     /// A glob and a file name for each binary; empty if the names alone are enough to find them.
     pub(super) extract: Vec<(String, String)>,
+    /// What lies beside the main program and is probably needed by it, so that the whole folder is
+    /// kept.
+    pub(super) beside: Vec<String>,
 }
 
 /// A program in an archive.
@@ -93,6 +96,7 @@ pub(super) fn inspect(
         return Ok(Contents {
             binaries: vec![main],
             extract: Vec::new(),
+            beside: Vec::new(),
         });
     }
     let programs = programs(&all, platform)?;
@@ -129,6 +133,8 @@ pub(super) fn inspect(
             )
         }));
     };
+    let paths: Vec<&Utf8Path> = all.iter().map(|file| Utf8Path::new(&file.name)).collect();
+    let beside = beside::needed(&paths, &chosen[0].path);
     let own = [request.name.as_str(), request.source.word()];
     let plain = |program: &Program| match plain_name(&program.name, version, &own) {
         plain if plain.is_empty() || !request.binaries.is_empty() => program.name.clone(),
@@ -178,6 +184,7 @@ pub(super) fn inspect(
         return Ok(Contents {
             binaries,
             extract: Vec::new(),
+            beside,
         });
     }
     let glob = |program: &Program| {
@@ -196,7 +203,11 @@ pub(super) fn inspect(
         .iter()
         .map(|program| (glob(program), format!("{}{{{{ exe }}}}", plain(program))))
         .collect();
-    Ok(Contents { binaries, extract })
+    Ok(Contents {
+        binaries,
+        extract,
+        beside,
+    })
 }
 
 /// Whether a file's name is that of a library.

@@ -9,6 +9,7 @@
 //! 4. The recipe and the version are written. If the project would be invalid with them, it stays unchanged.
 
 pub mod aqua;
+mod beside;
 mod digests;
 mod guess;
 mod headers;
@@ -245,10 +246,19 @@ pub fn propose(
         missing,
         emulated,
     } = findings;
+    let mut unsure = guess.unsure;
+    if !contents.beside.is_empty() {
+        unsure.push(format!(
+            "whether {} needs what lies beside it ({}): `keep: tree` installs the whole folder; \
+             without that key only the programs are installed",
+            contents.binaries[0],
+            contents.beside.join(", ")
+        ));
+    }
     let proposal = Proposal {
         version: release.version,
         tag: release.tag.map(|(tag, _)| tag),
-        unsure: guess.unsure,
+        unsure,
         unreadable: guess.unreadable,
         assets: guess.assets,
         missing,

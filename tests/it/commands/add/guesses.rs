@@ -189,3 +189,25 @@ fn digests_are_demanded_only_where_they_are_stated() {
         env.write("versions.yml", "versions: {}\n");
     }
 }
+
+#[test]
+fn a_program_with_a_folder_beside_it_keeps_the_folder() {
+    let (env, github) = machine(Visibility::Public);
+    let lines = "for p in linux-amd64 linux-arm64 darwin-amd64 darwin-arm64; do
+        mkdir -p e-$p/bin e-$p/share/editor; echo ready > e-$p/share/editor/greeting
+        printf '#!/bin/sh\\ncat \"$(dirname \"$(realpath \"$0\")\")/../share/editor/greeting\"\\n' > e-$p/bin/editor
+        chmod +x e-$p/bin/editor; tar czf editor-$p.tar.gz e-$p; rm -r e-$p; done";
+    release(&env, &github, "v1.2.0", lines);
+    let out = env.larder(["add", "editor", "github:acme/tool"]).success();
+    for words in [
+        "not sure",
+        "whether editor needs what lies beside it (share/editor)",
+        "`keep: tree`",
+    ] {
+        assert!(out.stderr.contains(words), "{words}: {}", out.stderr);
+    }
+    let recipe = env.read("subsystems/editor/recipe.yml");
+    assert!(recipe.contains("\n  keep: tree\n"), "{recipe}");
+    env.larder(["ensure", "all"]).success();
+    assert_eq!(env.sh("subsystems/editor/.bin/editor"), "ready\n");
+}
