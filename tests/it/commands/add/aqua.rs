@@ -120,6 +120,7 @@ fn definitions_become_recipes() {
         windows:
           extract: {"scripts-{{ version_number }}/bin/scripts.bat": scripts.bat}
           binaries: [scripts.bat]
+    # the archive has a folder `bin`: if the program reads the folders beside it, such as `lib`, add `keep: tree`
     # checksums are left out: the publisher states only sha1
     "#);
     insta::assert_snapshot!(recipe(&env, "acme/signed@v1.0.0"), @r#"
@@ -288,7 +289,10 @@ fn the_last_part_of_the_package_is_the_name_and_what_is_left_out_is_told() {
     assert!(document["seen"].is_null());
     assert_eq!(
         document["notes"],
-        serde_json::json!(["checksums are left out: the publisher states only sha1"])
+        serde_json::json!([
+            "the archive has a folder `bin`: if the program reads the folders beside it, such as `lib`, add `keep: tree`",
+            "checksums are left out: the publisher states only sha1"
+        ])
     );
 }
 

@@ -78,6 +78,12 @@ pub fn draft(
             "it has nothing for any of the platforms that larder can use".to_owned(),
         ));
     }
+    if found.values().any(|(_, answer)| is_in_bin(answer)) {
+        notes.add(
+            "the archive has a folder `bin`: if the program reads the folders beside it, such as `lib`, add `keep: tree`"
+                .to_owned(),
+        );
+    }
     let has_windows = found.keys().any(|platform| platform.os == Os::Windows);
     let mut templates: BTreeMap<Platform, Templates> = BTreeMap::new();
     for (platform, (on, answer)) in &found {
@@ -137,6 +143,15 @@ pub fn draft(
         binaries,
         notes,
     })
+}
+
+/// Whether a program is in a folder `bin` of its archive. aqua keeps all of every archive, and a
+/// recipe has to say that a program needs it.
+fn is_in_bin(answer: &Answer) -> bool {
+    let in_bin = |path: &str| path.starts_with("bin/") || path.contains("/bin/");
+    answer.packing == Packing::Archive
+        && !answer.is_source
+        && answer.programs.iter().any(|program| in_bin(&program.path))
 }
 
 /// The name of the checksums file, in which `<asset>` stands for that of the asset.
