@@ -184,3 +184,38 @@ fn channels_are_told_why_they_get_nothing() {
     let text = format!("{}{}", output.stdout, output.stderr);
     assert!(text.contains("keeps the whole folder"), "{text}");
 }
+
+/// Another name of a binary leads to the same program, here and wherever the tree goes.
+#[test]
+fn a_binary_of_it_has_further_names() {
+    let (env, server) = published();
+    env.edit(
+        "subsystems/nvim/recipe.yml",
+        "binaries: [nvim]",
+        "binaries: [nvim, {name: edit, link: nvim}]",
+    );
+    env.larder(["ensure", "all"]).success();
+    let other = env.another("other");
+    env.larder(["release", "nvim"]).success();
+    env.sh(&format!(
+        "cp -r versions.yml subsystems hub {} && rm -rf {0}/{BIN}",
+        other.project()
+    ));
+    let before = server.requests().len();
+    other.larder(["ensure", "all"]).success();
+    assert_eq!(server.requests().len(), before);
+    for env in [env, other] {
+        prints(&env, "1.0.0");
+        let edit = env.run(env.path(format!("{BIN}/edit")).as_str(), ["a"]);
+        assert_eq!(edit, "NVIM 1.0.0\nargs: a\n");
+        assert_eq!(
+            env.sh(&format!("readlink {BIN}/.v/current/edit")),
+            "bin/nvim\n"
+        );
+        env.larder(["verify", "nvim"]).success();
+        assert_eq!(
+            env.larder_json(["ensure", "all"]).success().outcomes(),
+            ["nvim=up-to-date"]
+        );
+    }
+}
