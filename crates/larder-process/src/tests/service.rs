@@ -103,7 +103,7 @@ fn a_process_that_shows_no_environment_yet_is_waited_for() {
     let ready = folder.path().join("ready");
     let mark = folder.path().display().to_string();
     let late = format!(
-        "touch {}; sleep 0.3; exec env LARDER_TEST_MARK={mark} sleep 600",
+        "touch {}; sleep 0.3; export LARDER_TEST_MARK={mark}; exec sleep 600",
         ready.display()
     );
     let line = format!("exec env -i /bin/sh -c '{late}'");
