@@ -53,7 +53,7 @@ pub(super) fn needed(paths: &[&Utf8Path], main: &Utf8Path) -> Vec<String> {
     let mut needed = BTreeSet::new();
     for path in paths {
         let name = path.file_name().unwrap_or_default();
-        let is_static = name.ends_with(".a") || name.ends_with(".lib");
+        let is_static = matches!(path.extension(), Some("a" | "lib"));
         if path.parent() == Some(own) && is_library(name) && !is_static {
             needed.insert(name.to_owned());
         }
