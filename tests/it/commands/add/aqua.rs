@@ -162,7 +162,7 @@ fn definitions_become_recipes() {
       commands: ["cd tools && go build -o \"{{ out }}/gobuilt{{ exe }}\" ./cmd/gobuilt"]
       platforms: all
     "#);
-    insta::assert_snapshot!(recipe(&env, "crates.io/ferris@1.0.0"), @r#"
+    insta::assert_snapshot!(recipe(&env, "crates/ferris@1.0.0"), @r#"
     binaries: [fer]
     build:
       source: {crate: ferris}
@@ -419,7 +419,7 @@ fn packages_are_found_and_the_copy_in_the_cache_is_searched_later() {
         .larder(["search", "crate", "--registry", "../registry"])
         .success();
     assert!(
-        out.stdout.contains("aqua:crates.io/ferris"),
+        out.stdout.contains("aqua:crates/ferris"),
         "{}",
         out.stdout
     );
