@@ -418,11 +418,7 @@ fn packages_are_found_and_the_copy_in_the_cache_is_searched_later() {
     let out = env
         .larder(["search", "crate", "--registry", "../registry"])
         .success();
-    assert!(
-        out.stdout.contains("aqua:crates/ferris"),
-        "{}",
-        out.stdout
-    );
+    assert!(out.stdout.contains("aqua:crates/ferris"), "{}", out.stdout);
     let out = env
         .larder(["search", "crate", "--registry", "nowhere"])
         .exits(2);
