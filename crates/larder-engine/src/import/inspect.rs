@@ -4,7 +4,7 @@ use std::io::Read;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{AddRequest, beside};
+use super::{AddRequest, siblings};
 use crate::acquire::intake;
 use larder_core::archive::{self, ArchiveKind, Budget, Extracted, ReadAs, Select, Unpacked};
 use larder_core::cancel::Cancel;
@@ -28,7 +28,7 @@ pub(super) struct Contents {
     pub(super) extract: Vec<(String, String)>,
     /// What lies beside the main program and is probably needed by it, so that the whole folder is
     /// kept.
-    pub(super) beside: Vec<String>,
+    pub(super) siblings: Vec<String>,
 }
 
 /// A program in an archive.
@@ -96,7 +96,7 @@ pub(super) fn inspect(
         return Ok(Contents {
             binaries: vec![main],
             extract: Vec::new(),
-            beside: Vec::new(),
+            siblings: Vec::new(),
         });
     }
     let programs = programs(&all, platform)?;
@@ -134,7 +134,7 @@ pub(super) fn inspect(
         }));
     };
     let paths: Vec<&Utf8Path> = all.iter().map(|file| Utf8Path::new(&file.name)).collect();
-    let beside = beside::needed(&paths, &chosen[0].path);
+    let siblings = siblings::needed(&paths, &chosen[0].path);
     let own = [request.name.as_str(), request.source.word()];
     let plain = |program: &Program| match plain_name(&program.name, version, &own) {
         plain if plain.is_empty() || !request.binaries.is_empty() => program.name.clone(),
@@ -184,7 +184,7 @@ pub(super) fn inspect(
         return Ok(Contents {
             binaries,
             extract: Vec::new(),
-            beside,
+            siblings,
         });
     }
     let glob = |program: &Program| {
@@ -206,7 +206,7 @@ pub(super) fn inspect(
     Ok(Contents {
         binaries,
         extract,
-        beside,
+        siblings,
     })
 }
 

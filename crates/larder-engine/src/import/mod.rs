@@ -9,7 +9,6 @@
 //! 4. The recipe and the version are written. If the project would be invalid with them, it stays unchanged.
 
 pub mod aqua;
-mod beside;
 mod digests;
 mod guess;
 mod headers;
@@ -18,6 +17,7 @@ mod packages;
 mod published;
 mod recipe;
 mod request;
+mod siblings;
 mod write;
 
 use std::collections::BTreeMap;
@@ -248,12 +248,12 @@ pub fn propose(
         emulated,
     } = findings;
     let mut unsure = guess.unsure;
-    if !contents.beside.is_empty() {
+    if !contents.siblings.is_empty() {
         unsure.push(format!(
             "whether {} needs what lies beside it ({}): `keep: tree` installs the whole folder; \
              without that key only the programs are installed",
             contents.binaries[0],
-            contents.beside.join(", ")
+            contents.siblings.join(", ")
         ));
     }
     let proposal = Proposal {

@@ -60,7 +60,7 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
                 .map(|(glob, file)| (glob.as_str(), file.as_str()))),
         );
     }
-    if !contents.beside.is_empty() {
+    if !contents.siblings.is_empty() {
         line(2, "keep", "tree");
     }
     if !guess.replacements.is_empty() {
