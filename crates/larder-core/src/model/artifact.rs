@@ -155,10 +155,16 @@ fn check_names(files: &[ArtifactFile]) -> Result<(), String> {
 /// sha256 of the field `larder-artifact-v1` and then, for each file in the order of the names, the
 /// fields name, mode (decimal text) and sha256 (raw bytes). Each field has its length before it.
 pub fn artifact_digest(files: &[ArtifactFile]) -> Digest {
-    let mut sorted: Vec<&ArtifactFile> = files.iter().collect();
-    sorted.sort_by(|a, b| a.name.as_str().as_bytes().cmp(b.name.as_str().as_bytes()));
     let mut hasher = Hasher::new();
     hasher.field(b"larder-artifact-v1");
+    hash_files(&mut hasher, files);
+    hasher.finish()
+}
+
+/// Adds the name, the mode and the digest of each file, in the order of the names.
+fn hash_files(hasher: &mut Hasher, files: &[ArtifactFile]) {
+    let mut sorted: Vec<&ArtifactFile> = files.iter().collect();
+    sorted.sort_by(|a, b| a.name.as_str().as_bytes().cmp(b.name.as_str().as_bytes()));
     for ArtifactFile {
         name,
         mode,
@@ -170,7 +176,6 @@ pub fn artifact_digest(files: &[ArtifactFile]) -> Digest {
         hasher.field(mode.to_string().as_bytes());
         hasher.field(sha256.as_bytes());
     }
-    hasher.finish()
 }
 
 mod mode_text {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::hash_files;
 use super::path::{ArtifactPath, LinkTarget, check_part};
 use crate::model::{ArtifactFile, Digest, FileName, Hasher, fold};
 
@@ -196,21 +197,9 @@ impl Tree {
     /// for each link, sorted by the paths, the fields `link`, path and target; for each binary, sorted
     /// by the names, the fields `binary`, name and path. Each field has its length before it.
     pub fn digest(&self, files: &[ArtifactFile]) -> Digest {
-        let mut sorted: Vec<&ArtifactFile> = files.iter().collect();
-        sorted.sort_by(|a, b| a.name.as_str().as_bytes().cmp(b.name.as_str().as_bytes()));
         let mut hasher = Hasher::new();
         hasher.field(b"larder-artifact-tree-v1");
-        for ArtifactFile {
-            name,
-            mode,
-            size: _,
-            sha256,
-        } in sorted
-        {
-            hasher.field(name.as_str().as_bytes());
-            hasher.field(mode.to_string().as_bytes());
-            hasher.field(sha256.as_bytes());
-        }
+        hash_files(&mut hasher, files);
         let Self { binaries, links } = self;
         let links = links
             .iter()
