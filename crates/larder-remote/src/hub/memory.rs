@@ -144,7 +144,12 @@ impl HubPublisher for MemoryHub {
                 files.insert(upload.name.clone(), bytes);
                 files.insert(upload.name.sidecar(), text.into_bytes());
             }
-            sign(files, tag, upload)?;
+            if !matches!(
+                outcome,
+                Published::AlreadyPublished(_) | Published::NameTaken(_)
+            ) {
+                sign(files, tag, upload)?;
+            }
             published.push(outcome);
         }
         Ok(Receipt {
