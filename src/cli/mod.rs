@@ -26,6 +26,7 @@ mod fleet;
 mod generate;
 mod global;
 mod graph;
+mod hub;
 mod init;
 mod init_from;
 mod install;
@@ -120,6 +121,7 @@ enum Command {
     Unpublish(unpublish::Args),
     Yank(yank::Args),
     Key(key::Args),
+    Hub(hub::Args),
     Run(run::Args),
     Up(up::Args),
     Down(down::Args),
@@ -264,6 +266,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Unpublish(args) => unpublish::run(args, global),
         Command::Yank(args) => yank::run(args, global),
         Command::Key(args) => key::run(args, global),
+        Command::Hub(args) => hub::run(args, global),
         Command::Run(args) => run::run(args, global),
         Command::Up(args) => up::run(args, global),
         Command::Down(args) => down::run(args, global),

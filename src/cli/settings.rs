@@ -124,7 +124,7 @@ impl Startup {
     pub fn load(&self, root: &Utf8Path) -> Result<Project> {
         let mut project = Project::load(root, &self.user)?;
         if let Some(text) = self.value(variables::HUB) {
-            project.hub = HubConfig::parse(text, root, &self.user)?;
+            project.use_hub(HubConfig::parse(text, root, &self.user)?);
         }
         if self.user.get()?.require_signature {
             project.trust.require_signatures();

@@ -19,7 +19,7 @@ use larder_core::fs::OwnFolder;
 use larder_core::keys::tree::{Content, Listing, Projects};
 use larder_core::keys::{SourceDigests, Wanted, inputs, tree};
 use larder_core::model::{Digest, Name, SourceKind, Target};
-use larder_core::project::{Project, SourceFolder, Subsystem};
+use larder_core::project::{HubConfig, Project, SourceFolder, Subsystem};
 use larder_remote::git::Git;
 use larder_remote::http::Client;
 use larder_remote::hub::{Hub, HubPublisher, HubReader};
@@ -71,6 +71,8 @@ pub struct Context {
     pub lock: ProjectLock,
     /// The hub, which is opened when it is first used.
     hub: OnceLock<Result<Hub>>,
+    /// The hubs that are read, in order, which are opened when they are first used.
+    hubs: OnceLock<Result<Vec<Hub>>>,
     /// The HTTP client.
     pub client: Arc<Client>,
     /// Receives the events of the run.
@@ -112,6 +114,7 @@ impl Context {
             cache,
             client: Arc::new(Client::new(settings.remote.http.clone(), cancel.clone())),
             hub: OnceLock::new(),
+            hubs: OnceLock::new(),
             signing_key: OnceLock::new(),
             tombstones: Tombstones::default(),
             commits: Commits::default(),
@@ -125,6 +128,13 @@ impl Context {
             events,
             cancel,
         })
+    }
+
+    /// Replaces the hubs that are read.
+    #[cfg(test)]
+    pub(crate) fn with_hubs(mut self, hubs: Vec<Hub>) -> Self {
+        self.hubs = OnceLock::from(Ok(hubs));
+        self
     }
 
     /// Replaces the hub.
@@ -167,16 +177,33 @@ impl Context {
         )
     }
 
-    /// The hub, for reading.
+    /// The hub that is written, for reading what it has.
     pub fn hub(&self) -> Result<&dyn HubReader> {
         Ok(self.open_hub()?.reader())
     }
 
-    /// The hub and the mirror that this project takes artifacts from, by the names that cache
+    /// The hubs that artifacts are taken from, in order: those of [`Project::hubs`].
+    pub fn hubs(&self) -> Result<&[Hub]> {
+        let open = || {
+            let hubs = self.project.hubs().iter();
+            let opened = hubs.map(|config| match config {
+                config if *config == self.project.hub => self.open_hub().cloned(),
+                config => self.open_other(config),
+            });
+            opened.collect()
+        };
+        match self.hubs.get_or_init(open) {
+            Ok(hubs) => Ok(hubs),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    /// The hubs and the mirror that this project takes artifacts from, by the names that cache
     /// entries give them.
     pub fn own_places(&self) -> Vec<String> {
-        let hub = self.hub().ok().map(HubReader::id);
-        hub.into_iter().chain(self.mirror()).collect()
+        let hubs = self.hubs().unwrap_or_default().iter();
+        let ids = hubs.map(|hub| hub.reader().id());
+        ids.chain(self.mirror()).collect()
     }
 
     /// The mirror of github.com that the user configured, by the name that cache entries give it.
@@ -199,13 +226,16 @@ impl Context {
     }
 
     fn open_hub(&self) -> Result<&Hub> {
-        let github = &self.settings.remote.github;
         self.hub
-            .get_or_init(|| {
-                larder_remote::hub::open(&self.project.hub, &self.client, github, &self.waiting)
-            })
+            .get_or_init(|| self.open_other(&self.project.hub))
             .as_ref()
             .map_err(Clone::clone)
+    }
+
+    /// Opens a hub for this run.
+    pub fn open_other(&self, hub: &HubConfig) -> Result<Hub> {
+        let github = &self.settings.remote.github;
+        larder_remote::hub::open(hub, &self.client, github, &self.waiting)
     }
 
     /// The client and the settings for requests to publishers.

@@ -12,6 +12,7 @@ pub mod context;
 pub mod ensure;
 pub mod events;
 pub mod executor;
+pub mod hub;
 pub mod import;
 pub mod init;
 pub mod inspect;

@@ -1,5 +1,6 @@
 //! The project's lock during a run: looking up what is pinned for a target, and adding lines for what was accepted.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,12 +11,21 @@ use larder_core::error::{Error, Kind, Result};
 use larder_core::file_lock::Waiting;
 use larder_core::formats::{Lock, LockKey, LockLine, Pin, PinKind};
 use larder_core::keys::Wanted;
-use larder_core::model::{Artifact, AssetName, Digest, Origin, Tag, Target};
+use larder_core::model::{Artifact, AssetName, Digest, Name, Origin, Tag, Target, Version};
 use larder_core::project::{HubConfig, Project, Subsystem};
 use larder_remote::hub::HubReader;
 
 /// The name of the lock's file.
 pub const FILE: &str = "versions.lock";
+
+/// What the lines of a lock need of the hub, those that are stale today included.
+#[derive(Clone, Debug, Default)]
+pub struct Needed {
+    /// The versions that they name.
+    pub versions: BTreeSet<(Name, Version)>,
+    /// The assets that they pin.
+    pub assets: BTreeSet<(Tag, AssetName)>,
+}
 
 /// The project's lock: the lines on disk and those that this run has added.
 pub struct ProjectLock {
@@ -60,6 +70,25 @@ impl ProjectLock {
         let watched = Watched::read(&self.path, true)?;
         let same = Lock::load(&self.path)? == *self.lock();
         Ok(same.then_some(watched))
+    }
+
+    /// The versions that any line names, and the assets that lines pin.
+    pub fn needed(&self) -> Needed {
+        let mut needed = Needed::default();
+        for line in self.lock().lines() {
+            match line {
+                LockLine::Bytes(key, pin) => {
+                    needed.versions.insert((key.name, key.version));
+                    if key.kind == PinKind::Asset {
+                        needed.assets.extend(tag_and_asset(&pin.url));
+                    }
+                }
+                LockLine::Commit { name, version, .. } => {
+                    needed.versions.insert((name, version));
+                }
+            }
+        }
+        needed
     }
 
     fn alone(&self) -> std::sync::MutexGuard<'_, ()> {
@@ -229,8 +258,14 @@ pub fn line(artifact: &Artifact, kind: PinKind, sha256: Digest, size: u64, url: 
 ///
 /// It shows people where the bytes came from. larder compares only its tag and asset (see [`tag_and_asset`]), so lines
 /// that were written when the server had another name stay valid.
-pub fn asset_url(project: &Project, hub: &dyn HubReader, tag: &Tag, asset: &AssetName) -> String {
-    if let HubConfig::Dir { written, .. } = &project.hub
+pub fn asset_url(
+    project: &Project,
+    config: &HubConfig,
+    hub: &dyn HubReader,
+    tag: &Tag,
+    asset: &AssetName,
+) -> String {
+    if let HubConfig::Dir { written, .. } = config
         && written.is_relative()
     {
         return format!(

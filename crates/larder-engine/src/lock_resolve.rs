@@ -15,7 +15,7 @@ use larder_core::staging::StagedDir;
 use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
 use crate::acquire::request::Request;
-use crate::acquire::sources::{self, ManagedAsset, Taken, original};
+use crate::acquire::sources::{self, ManagedAsset, Taken, original, several};
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::Level;
@@ -68,16 +68,20 @@ pub fn lines(run: &Context, target: &Target, which: Lines) -> Result<Vec<LockLin
     let sources = &run.project.sources;
     let mut lines = Vec::new();
     if sources.contains(&SourceKind::Managed)
-        && let Availability::Have((tag, asset, described)) = ManagedAsset::find(&request)?
+        && let Availability::Have((at, (tag, asset, described))) =
+            several::ask(&request, |request| {
+                Ok(ManagedAsset::find(request)?.map(|found| (request.hub_index(), found)))
+            })?
     {
-        let place = run.hub()?.place(&tag, &asset);
-        let artifact = sources::admit_sidecar(&request, &tag, &asset, &described)?;
+        let of_hub = request.of_hub(at);
+        let place = of_hub.hub()?.place(&tag, &asset);
+        let artifact = sources::admit_sidecar(&of_hub, &tag, &asset, &described)?;
         let artifact = artifact.map_err(|refusal| {
             refusal
                 .into_error(&request)
                 .context(format!("{place} can't be pinned"))
         })?;
-        let url = lock::asset_url(&run.project, run.hub()?, &tag, &asset);
+        let url = of_hub.asset_url(&tag, &asset)?;
         let (sha256, size) = (described.sidecar.sha256, described.sidecar.size);
         lines.push(lock::line(&artifact, PinKind::Asset, sha256, size, &url));
     }
@@ -248,7 +252,7 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
         keep,
     };
     let artifact = intake::artifact(&body.place, &arrived, &contents, folder)?;
-    let url = lock::asset_url(&run.project, run.hub()?, tag, &asset);
+    let url = lock::asset_url(&run.project, &run.project.hub, hub, tag, &asset);
     let (sha256, size) = (arrived.sha256, arrived.size);
     Ok(Some(lock::line(
         &artifact,

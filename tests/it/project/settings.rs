@@ -355,3 +355,35 @@ fn invalid_ci_lines() {
       = help: known: all
     "#);
 }
+
+#[test]
+fn mistakes_in_several_hubs() {
+    for (text, said) in [
+        (
+            "hub: {dir: a}\nhubs: {read: [{dir: a}], write: {dir: b}}\n",
+            "are both given",
+        ),
+        ("hubs: {read: [], write: {dir: b}}\n", "is empty"),
+        (
+            "hubs: {read: [{dir: a}, {dir: a}], write: {dir: b}}\n",
+            "in the list twice",
+        ),
+        (
+            "hubs: {read: [{dir: a}], write: {http: \"https://x.example\"}}\n",
+            "is read-only",
+        ),
+        ("hubs: {read: [{dirr: a}], write: {dir: b}}\n", "`dir`"),
+        ("hubs: {reads: [{dir: a}], write: {dir: b}}\n", "`read`"),
+        ("hubs: {read: [{dir: a}]}\n", "write"),
+    ] {
+        let problems = versions(text);
+        assert!(problems.contains(said), "{text}{problems}");
+    }
+    let valid = "versions: {}\nhubs: {read: [{dir: a}], write: {dir: b}}\n";
+    let project = Files::new()
+        .file("versions.yml", valid)
+        .load()
+        .expect("valid");
+    assert_eq!(project.hubs().len(), 2);
+    assert_eq!(project.hubs()[1], project.hub);
+}

@@ -2,6 +2,7 @@
 
 mod attest;
 mod finalize;
+mod hubs;
 mod matrix;
 mod project;
 mod status;

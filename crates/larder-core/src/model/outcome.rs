@@ -52,6 +52,10 @@ pub enum Action {
     Publish,
     /// Take a version back from a channel.
     Unpublish,
+    /// Copy a release to another hub.
+    Copy,
+    /// Remove from the hub what nothing needs.
+    Gc,
 }
 
 /// How a step ended.
@@ -132,6 +136,8 @@ impl Action {
             Self::Bump => "bump",
             Self::Publish => "publish",
             Self::Unpublish => "unpublish",
+            Self::Copy => "copy",
+            Self::Gc => "gc",
         }
     }
 }

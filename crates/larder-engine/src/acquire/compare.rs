@@ -60,10 +60,13 @@ pub fn find_other(request: &Request<'_>, probe: &Probe) -> Result<Option<OtherAr
     }
     let names = subsystem.assets(&target.platform);
     let (tag, asset) = (names.tag(), names.asset());
-    let hub = run.hub()?;
-    // If the hub does not answer, there is nothing to compare; the search has already reported the
+    // If a hub does not answer, there is nothing to compare; the search has already reported the
     // error.
-    let Ok(Some(sidecar)) = hub.sidecar(tag, &asset) else {
+    let found = run.hubs()?.iter().find_map(|hub| {
+        let sidecar = hub.reader().sidecar(tag, &asset).ok().flatten()?;
+        Some((hub.reader(), sidecar))
+    });
+    let Some((hub, sidecar)) = found else {
         return Ok(None);
     };
     if !differs(&sidecar.content) || sidecar.content.name != target.name {

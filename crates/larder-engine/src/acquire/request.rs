@@ -4,12 +4,16 @@ use larder_core::archive::{Select, WholeSelection};
 use larder_core::error::Result;
 use larder_core::formats::{Pin, PinKind};
 use larder_core::keys::Wanted;
-use larder_core::model::{FileName, Origin, Platform, SourceKind, Target, is_commit};
-use larder_core::project::{Keep, RenderedBuild, Subsystem};
+use larder_core::model::{
+    AssetName, FileName, Origin, Platform, SourceKind, Tag, Target, is_commit,
+};
+use larder_core::project::{HubConfig, Keep, RenderedBuild, Subsystem};
+use larder_remote::hub::HubReader;
 
 use super::intake::Transfer;
 use crate::context::Context;
 use crate::installed::Bin;
+use crate::lock;
 
 /// A request for one target, with the keys that decide which artifacts are accepted.
 pub struct Request<'a> {
@@ -25,6 +29,8 @@ pub struct Request<'a> {
     pub order: Vec<SourceKind>,
     /// Whether the lock's lines are ignored, because they are about to be replaced.
     ignores_lock: bool,
+    /// Which of the project's hubs is asked; the first, unless a search is at another one.
+    hub: usize,
 }
 
 impl<'a> Request<'a> {
@@ -37,7 +43,52 @@ impl<'a> Request<'a> {
             wanted: run.wanted(target)?,
             order: order(run, run.subsystem(target)?),
             ignores_lock: false,
+            hub: 0,
         })
+    }
+
+    /// The same request to another of the project's hubs.
+    pub fn of_hub(&self, at: usize) -> Self {
+        Self {
+            run: self.run,
+            target: self.target,
+            subsystem: self.subsystem,
+            wanted: self.wanted.clone(),
+            order: self.order.clone(),
+            ignores_lock: self.ignores_lock,
+            hub: at,
+        }
+    }
+
+    /// The number of the hub that is asked, in the order of [`Context::hubs`].
+    pub fn hub_index(&self) -> usize {
+        self.hub
+    }
+
+    /// The hub that is asked.
+    pub fn hub(&self) -> Result<&'a dyn HubReader> {
+        match self.run.hubs()?.get(self.hub) {
+            Some(hub) => Ok(hub.reader()),
+            None => self.run.hub(),
+        }
+    }
+
+    /// Where that hub is.
+    pub fn hub_config(&self) -> &'a HubConfig {
+        let run = self.run;
+        run.project.hubs().get(self.hub).unwrap_or(&run.project.hub)
+    }
+
+    /// The address of an asset of that hub, for the lock.
+    pub fn asset_url(&self, tag: &Tag, asset: &AssetName) -> Result<String> {
+        let project = &self.run.project;
+        Ok(lock::asset_url(
+            project,
+            self.hub_config(),
+            self.hub()?,
+            tag,
+            asset,
+        ))
     }
 
     /// Whether the user asked for a new build. What has no `build:` is only installed.

@@ -322,7 +322,7 @@ pub(crate) fn pin_published(
     sidecar: &Sidecar,
     replace: bool,
 ) -> Result<()> {
-    let url = lock::asset_url(&ctx.project, ctx.hub()?, tag, asset);
+    let url = lock::asset_url(&ctx.project, &ctx.project.hub, ctx.hub()?, tag, asset);
     let line = lock::line(
         &sidecar.content,
         PinKind::Asset,

@@ -154,7 +154,7 @@ pub fn at_once(action: Action, jobs: Option<NonZeroUsize>) -> NonZeroUsize {
         };
         match action {
             // These steps wait for the network; the HTTP client limits the requests per host.
-            Action::Collect | Action::Lock => few(6, usize::MAX),
+            Action::Collect | Action::Lock | Action::Copy => few(6, usize::MAX),
             // Each step compresses on all cores, so a few at once keep the cores busy and need
             // little memory.
             Action::Package | Action::Release | Action::Bundle => few(2, 4),

@@ -189,9 +189,10 @@ fn proof_on_hub(
     request: &Request<'_>,
     artifact: &Artifact,
 ) -> Result<Option<larder_core::model::Proof>> {
-    let hub = request.run.hub()?;
     let names = request.subsystem.assets(&request.target.platform);
-    for name in [names.asset(), names.suffixed_asset(&artifact.inputs)] {
+    let own = [names.asset(), names.suffixed_asset(&artifact.inputs)];
+    let hubs = request.run.hubs()?.iter();
+    for (hub, name) in hubs.flat_map(|hub| own.iter().map(|name| (hub.reader(), name.clone()))) {
         if let Some(described) = hub.described(names.tag(), &name)?
             && described.sidecar.content == *artifact
         {

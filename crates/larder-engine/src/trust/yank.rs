@@ -30,7 +30,7 @@ use larder_core::error::{Error, Kind, Result};
 use larder_core::fs;
 use larder_core::model::{AssetName, Digest, Name, Outcome, Tag, Version};
 use larder_core::project::TrustConfig;
-use larder_remote::hub::{PlainFile, PublishOptions};
+use larder_remote::hub::{HubReader, PlainFile, PublishOptions};
 
 /// What the tag of a tombstone ends with.
 pub const SUFFIX: &str = "-yanked";
@@ -115,8 +115,7 @@ fn ask(run: &Context, name: &Name, version: &Version) -> Result<Option<Tombstone
             );
             Ok(None)
         }
-        Ok(Found::Ignored(why)) => {
-            let place = run.hub()?.place(&tag(name, version)?, &file()?);
+        Ok(Found::Ignored(place, why)) => {
             note(
                 Level::Warning,
                 format!("{place} is ignored: it has no good signature ({why})"),
@@ -132,8 +131,8 @@ fn ask(run: &Context, name: &Name, version: &Version) -> Result<Option<Tombstone
 enum Found {
     Good(Tombstone),
     Nothing,
-    /// It proves nothing, for this reason.
-    Ignored(String),
+    /// What is at this place proves nothing, for this reason.
+    Ignored(String, String),
 }
 
 fn tag(name: &Name, version: &Version) -> Result<Tag> {
@@ -158,23 +157,43 @@ fn keys(trust: &TrustConfig) -> TrustConfig {
     trust
 }
 
+/// A good tombstone on any hub counts. Otherwise what was ignored is said, and a hub that gave no
+/// answer leaves it open.
 fn read(run: &Context, name: &Name, version: &Version) -> Result<Found> {
-    let (hub, tag, file) = (run.hub()?, tag(name, version)?, file()?);
+    let (mut found, mut silent) = (Found::Nothing, None);
+    for hub in run.hubs()? {
+        match read_on(hub.reader(), run, name, version) {
+            Ok(Found::Nothing) => {}
+            Ok(good @ Found::Good(_)) => return Ok(good),
+            Ok(ignored @ Found::Ignored(..)) => found = ignored,
+            Err(error) if error.kind() == Kind::Unavailable => silent = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match (found, silent) {
+        (Found::Nothing, Some(error)) => Err(error),
+        (found, _) => Ok(found),
+    }
+}
+
+fn read_on(hub: &dyn HubReader, run: &Context, name: &Name, version: &Version) -> Result<Found> {
+    let (tag, file) = (tag(name, version)?, file()?);
+    let ignored = |why: String| Found::Ignored(hub.place(&tag, &file), why);
     let Some(bytes) = hub.small_file(&tag, &file)? else {
         return Ok(Found::Nothing);
     };
     let Some(signature) = hub.small_file(&tag, &signature()?)? else {
-        return Ok(Found::Ignored("it is not signed".to_owned()));
+        return Ok(ignored("it is not signed".to_owned()));
     };
     let signature = String::from_utf8_lossy(&signature);
     let trust = keys(&run.project.trust);
     if let Err(why) = verified(&trust, (&tag, &file), &bytes, &signature, version) {
-        return Ok(Found::Ignored(why));
+        return Ok(ignored(why));
     }
     Ok(match serde_json::from_slice::<Tombstone>(&bytes) {
         Ok(found) if found.name == *name && found.version == *version => Found::Good(found),
-        Ok(found) => Found::Ignored(format!("it is about {} {}", found.name, found.version)),
-        Err(error) => Found::Ignored(error.to_string()),
+        Ok(found) => ignored(format!("it is about {} {}", found.name, found.version)),
+        Err(error) => ignored(error.to_string()),
     })
 }
 
@@ -205,7 +224,7 @@ pub fn yank(
     };
     // This also removes what a killed run left.
     let scratch = fs::Scratch::new(&run.settings.remote.temp, "yank")?;
-    if let Found::Good(there) = read(run, name, version)?
+    if let Found::Good(there) = read_on(run.hub()?, run, name, version)?
         && (there == tombstone || reason.is_none())
     {
         return Ok((tag, Outcome::UpToDate));

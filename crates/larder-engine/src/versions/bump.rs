@@ -91,9 +91,9 @@ pub fn bump(
     let bumps = changes(ctx, &subsystems, request, &mut errors, |bump| {
         proposed(&root, user, &text, std::slice::from_ref(bump)).map(drop)
     });
-    let hub = ctx.project.hub.clone();
+    let (hub, read_hubs) = (ctx.project.hub.clone(), ctx.project.read_hubs.clone());
     ctx.project = proposed(&root, user, &text, &bumps)?;
-    ctx.project.hub = hub;
+    (ctx.project.hub, ctx.project.read_hubs) = (hub, read_hubs);
     for bump in &bumps {
         if let Err(error) = apply(ctx, bump, request.lock) {
             errors.push(error);

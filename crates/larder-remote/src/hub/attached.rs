@@ -50,7 +50,7 @@ pub enum Attested {
 }
 
 /// The file name of the SBOM of an asset.
-pub(super) fn sbom_of(asset: &AssetName) -> String {
+pub fn sbom_of(asset: &AssetName) -> String {
     format!("{asset}{ASSET_SBOM}")
 }
 

@@ -72,7 +72,10 @@ impl Release {
             let is_own = self
                 .described()
                 .any(|asset| belonging(&asset.name).any(|own| own == name));
-            !is_own && !is_derived(name) && !is_package(name) && !name.ends_with(".json")
+            !is_own
+                && !is_derived(name)
+                && !is_package(name)
+                && name.strip_suffix(".json").is_none()
         })
     }
 }

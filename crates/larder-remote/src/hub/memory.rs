@@ -144,6 +144,12 @@ impl HubPublisher for MemoryHub {
                 files.insert(upload.name.clone(), bytes);
                 files.insert(upload.name.sidecar(), text.into_bytes());
             }
+            if !matches!(
+                outcome,
+                Published::AlreadyPublished(_) | Published::NameTaken(_)
+            ) {
+                sign(files, tag, upload)?;
+            }
             published.push(outcome);
         }
         Ok(Receipt {
@@ -291,6 +297,21 @@ fn sidecar(files: Option<&Files>, asset: &AssetName) -> Result<Option<Sidecar>> 
         return Ok(None);
     };
     Sidecar::parse(bytes, name.as_str()).map(Some)
+}
+
+/// Signs the sidecar that is there, unless it has a good signature.
+fn sign(files: &mut Files, tag: &Tag, upload: &Upload<'_>) -> Result<()> {
+    let Upload { name, signer, .. } = upload;
+    let (Some(signer), Some(text)) = (signer, files.get(&name.sidecar())) else {
+        return Ok(());
+    };
+    let text = String::from_utf8_lossy(text).into_owned();
+    let there = files.get(&name.signature());
+    if !there.is_some_and(|there| signer.is_good(tag, name, &text, there)) {
+        let signature = signer.sign(tag, name, &text, &upload.sidecar)?;
+        files.insert(name.signature(), signature.into_bytes());
+    }
+    Ok(())
 }
 
 /// Decides the outcome of publishing an upload.

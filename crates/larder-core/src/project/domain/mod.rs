@@ -36,8 +36,10 @@ pub struct Project {
     pub name: String,
     /// The platforms that the project supports; by default the host.
     pub platforms: Vec<Platform>,
-    /// The hub with the team's releases.
+    /// The hub with the team's releases, which is written.
     pub hub: HubConfig,
+    /// The hubs that are read, in order, if there are several; empty if only `hub` is read.
+    pub read_hubs: Vec<HubConfig>,
     /// The sources in the order of the search: some of `managed`, `original` and `build`. The cache
     /// always comes first and is not listed.
     pub sources: Vec<SourceKind>,
@@ -79,6 +81,21 @@ impl Project {
                 .get(name)
                 .map_or_else(Platform::host, Subsystem::host),
         }
+    }
+
+    /// The hubs that are read, in order. There is at least one.
+    pub fn hubs(&self) -> &[HubConfig] {
+        if self.read_hubs.is_empty() {
+            std::slice::from_ref(&self.hub)
+        } else {
+            &self.read_hubs
+        }
+    }
+
+    /// Uses one hub in place of those that the project names.
+    pub fn use_hub(&mut self, hub: HubConfig) {
+        self.hub = hub;
+        self.read_hubs.clear();
     }
 
     /// A path as it is shown to users: relative to the project if it is inside the project.

@@ -43,6 +43,11 @@ keys! {
         "hub" hub: RawHub,
             since "0.1.0", default "the folder `.larder-hub` of the project",
             example {"github": "acme/tools"};
+        /// Several hubs: those that are read, and the one that is written. It replaces `hub`.
+        /// `LARDER_HUB` takes precedence over this key.
+        "hubs" hubs: RawHubs,
+            since "0.1.0", default "the one hub that `hub` names",
+            example {"read": [{"http": "https://mirror.example.com/tools"}], "write": {"github": "acme/tools"}};
         /// The sources that are searched for a binary, in this order;
         /// a source that is not listed is not used.
         /// `managed` is the hub, `original` is the publisher, `build` is a build on this machine.
@@ -119,6 +124,22 @@ keys! {
         /// plain http is allowed for this machine and for hosts in the user's `allow_http`.
         "http" http: At<String>,
             since "0.1.0", example "https://tools.example.com";
+    }
+}
+
+keys! {
+    /// Several hubs.
+    pub struct RawHubs, required ["read", "write"] {
+        /// The hubs that are read, in this order; each is written like `hub`.
+        /// A hub that does not have an asset leads to the next one. One that gives no answer does so
+        /// only if versions.lock pins the bytes; one that refuses, or gives wrong bytes, ends the
+        /// search. The hub that is written is read last, unless it is in this list.
+        "read" read: NonEmpty<RawHub>,
+            since "0.1.0", example [{"http": "https://mirror.example.com/tools"}];
+        /// The hub that `larder release` and all other commands that publish write to;
+        /// it is written like `hub`, and can't be one that is read-only.
+        "write" write: RawHub,
+            since "0.1.0", example {"github": "acme/tools"};
     }
 }
 

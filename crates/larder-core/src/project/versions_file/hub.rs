@@ -7,8 +7,8 @@ use camino::Utf8Path;
 use crate::error::Error;
 use crate::project::domain::HubConfig;
 use crate::project::paths::join_expanded;
-use crate::project::syntax::decode::{At, Reader, Word};
-use crate::project::typed::versions::RawHub;
+use crate::project::syntax::decode::{At, NonEmpty, Reader, Word};
+use crate::project::typed::versions::{RawHub, RawHubs};
 use crate::project::typed::words::Repo;
 use crate::project::user::{UserConfig, url_fault};
 
@@ -82,6 +82,51 @@ pub(super) fn hub_config(
     Some(HubConfig::Http {
         url: value.trim_end_matches('/').to_owned(),
     })
+}
+
+/// `hubs`: the hub that is written, and those that are read, in order.
+pub(super) fn several(
+    raw: RawHubs,
+    key: &Range<usize>,
+    root: &Utf8Path,
+    user: &UserConfig,
+    reader: &mut Reader<'_>,
+) -> Option<(HubConfig, Vec<HubConfig>)> {
+    let RawHubs { read, write, spans } = raw;
+    let NonEmpty(listed) = read?;
+    let write = write?;
+    let mut read = Vec::new();
+    let mut is_valid = true;
+    for raw in listed {
+        let span = raw.spans.first().map_or(key, |(_, span)| span).clone();
+        match hub_config(raw, Some(&span), root, user, reader) {
+            Some(hub) if read.contains(&hub) => {
+                reader.problem(
+                    &span,
+                    "this hub is in the list twice",
+                    "keep the first of the two: the hubs are read in order",
+                );
+                is_valid = false;
+            }
+            Some(hub) => read.push(hub),
+            None => is_valid = false,
+        }
+    }
+    let at_write = spans.iter().find(|(key, _)| *key == "write");
+    let at_write = at_write.map_or(key, |(_, span)| span);
+    let write = hub_config(write, Some(at_write), root, user, reader)?;
+    if let HubConfig::Http { .. } = write {
+        reader.problem(
+            at_write,
+            "a hub that a static web server serves is read-only",
+            "name the hub that is written, such as {github: owner/name} or {dir: PATH}",
+        );
+        return None;
+    }
+    if !read.contains(&write) {
+        read.push(write.clone());
+    }
+    is_valid.then_some((write, read))
 }
 
 impl HubConfig {

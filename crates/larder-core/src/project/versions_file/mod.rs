@@ -25,7 +25,7 @@ mod services;
 mod tasks;
 mod trust;
 
-use hub::hub_config;
+use hub::{hub_config, several};
 use lines::check_ci_line;
 use publish::publish_run;
 pub use references::Reference;
@@ -38,6 +38,8 @@ pub struct Settings {
     pub versions: Versions,
     pub platforms: Vec<Platform>,
     pub hub: HubConfig,
+    /// The hubs that are read, if there are several.
+    pub read_hubs: Vec<HubConfig>,
     pub sources: Vec<SourceKind>,
     pub upload: UploadPolicy,
     pub trust: TrustConfig,
@@ -80,6 +82,7 @@ impl Settings {
                 written: ".larder-hub".into(),
                 default: true,
             },
+            read_hubs: Vec::new(),
             sources: vec![SourceKind::Managed, SourceKind::Original, SourceKind::Build],
             upload: UploadPolicy::Ci,
             trust: TrustConfig::default(),
@@ -133,6 +136,7 @@ pub fn settings(
         versions,
         platforms,
         hub,
+        hubs,
         sources,
         upload,
         trust,
@@ -175,20 +179,29 @@ pub fn settings(
     if let Some(NonEmpty(platforms)) = platforms {
         settings.platforms = distinct("platforms", platforms, reader);
     }
-    let hub = hub.map(|raw| {
-        hub_config(
-            raw,
-            spans
-                .iter()
-                .find(|(key, _)| *key == "hub")
-                .map(|(_, span)| span),
-            root,
-            user,
-            reader,
-        )
-    });
+    let key = |name: &str| {
+        let mut keys = spans.iter();
+        keys.find(|(key, _)| *key == name).map(|(_, span)| span)
+    };
+    if let (Some(_), Some(second)) = (key("hub"), key("hubs")) {
+        reader.problem(
+            second,
+            "`hub` and `hubs` are both given",
+            "keep `hub` for one hub, or `hubs` for several",
+        );
+    }
+    let hub = match (hub, hubs, key("hubs")) {
+        (hub, Some(raw), Some(span)) if hub.is_none() => {
+            let hubs = several(raw, span, root, user, reader);
+            Some(hubs.map(|(write, read)| {
+                settings.read_hubs = read;
+                write
+            }))
+        }
+        (hub, ..) => hub.map(|raw| hub_config(raw, key("hub"), root, user, reader)),
+    };
     let hub_is_dir = match hub {
-        None => !spans.iter().any(|(key, _)| *key == "hub"),
+        None => key("hub").or(key("hubs")).is_none(),
         // The invalid hub is already reported; don't report `upload` because of it.
         Some(None) => true,
         Some(Some(config)) => {

@@ -22,7 +22,7 @@ pub(super) fn proof_of(
     if !request.run.project.trust.needs_signature {
         return Ok(None);
     }
-    let hub = request.run.hub()?;
+    let hub = request.hub()?;
     match sidecar {
         Some(text) => hub.proof(tag, asset, text),
         None => match hub.described(tag, asset)? {
@@ -51,7 +51,7 @@ pub(super) fn admit_described(
     let candidate = Candidate {
         artifact: &sidecar.content,
         file: Some((PinKind::Asset, sidecar.sha256)),
-        places: &BTreeSet::from([request.run.hub()?.id()]),
+        places: &BTreeSet::from([request.hub()?.id()]),
         evidence: Evidence::Released(proof),
     };
     Ok(admission::admit(request, candidate))
@@ -66,7 +66,7 @@ pub(super) fn admit_signed(
 ) -> Result<()> {
     match admit_sidecar(request, tag, asset, described)? {
         Err(Refusal::Unsigned(error)) => {
-            let place = request.run.hub()?.place(tag, asset);
+            let place = request.hub()?.place(tag, asset);
             Err(error.context(format!("{place} can't be used")))
         }
         Ok(_) | Err(_) => Ok(()),

@@ -77,13 +77,12 @@ impl ManagedAsset {
     /// Finds the asset of accepted inputs by reading the sidecars of all names that it may have.
     pub fn find(request: &Request<'_>) -> Result<Availability<(Tag, AssetName, Described)>> {
         let Request {
-            run,
             target,
             subsystem,
             wanted,
             ..
         } = request;
-        let hub = run.hub()?;
+        let hub = request.hub()?;
         let names = subsystem.assets(&target.platform);
         let mut answer = None;
         let mut plain_exists = true;
@@ -118,7 +117,7 @@ impl ManagedAsset {
             }
         }
         Ok(Availability::Absent(answer.unwrap_or_else(
-            || match missing_folder(&run.project.hub) {
+            || match missing_folder(request.hub_config()) {
                 Some(folder) => format!("the hub folder {folder} does not exist"),
                 None => format!(
                     "{} has no {}/{}",
@@ -148,11 +147,11 @@ impl ManagedAsset {
     }
 
     fn open(&self, request: &Request<'_>) -> Result<Option<Body>> {
-        request.run.hub()?.fetch(&self.tag, &self.asset)
+        request.hub()?.fetch(&self.tag, &self.asset)
     }
 
     fn missing_asset(&self, request: &Request<'_>) -> Result<String> {
-        let (hub, Self { tag, asset, .. }) = (request.run.hub()?.describe(), self);
+        let (hub, Self { tag, asset, .. }) = (request.hub()?.describe(), self);
         Ok(format!(
             "{hub} has a sidecar of {tag}/{asset} but not the asset"
         ))
@@ -243,12 +242,12 @@ impl ManagedAsset {
             Expected::Sidecar(sidecar) => sidecar.observed.clone(),
             Expected::Lock(..) => Observed::default(),
         };
-        let url = lock::asset_url(&request.run.project, request.run.hub()?, tag, asset);
+        let url = request.asset_url(tag, asset)?;
         let line = lock::line(&artifact, PinKind::Asset, sha256, arrived.size, &url);
         let entry = Entry {
             artifact,
             source: SourceKind::Managed,
-            places: BTreeSet::from([request.run.hub()?.id()]),
+            places: BTreeSet::from([request.hub()?.id()]),
             file: Some(TakenFrom {
                 sha256,
                 size: arrived.size,
@@ -321,7 +320,7 @@ fn open(
     if let Err(refusal) = admit_described(request, &sidecar, proof.as_ref())? {
         return match refusal {
             Refusal::Contradiction(error) | Refusal::NoLine(error) | Refusal::Unsigned(error) => {
-                let place = request.run.hub()?.place(&tag, &asset);
+                let place = request.hub()?.place(&tag, &asset);
                 Err(error.context(format!("{place} can't be used")))
             }
             other => Ok(Availability::Absent(format!(
@@ -343,7 +342,7 @@ fn open(
 /// What the hub would give. No byte of the asset is read, so the pin of the lock is compared with
 /// the sidecar, if there is one.
 pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
-    let hub = request.run.hub()?;
+    let hub = request.hub()?;
     let managed = match open(request, &mut None)? {
         Availability::Have((managed, _)) => managed,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
@@ -389,7 +388,7 @@ fn check_sidecar(
     if sidecar.sha256 == pin.sha256 {
         return Ok(());
     }
-    let place = request.run.hub()?.place(tag, asset);
+    let place = request.hub()?.place(tag, asset);
     Err(
         Error::integrity(format!("{place} is not what versions.lock pins"))
             .cause(format!(
@@ -407,7 +406,7 @@ fn check_sidecar(
 /// may have been replaced between two requests, or a proxy may have returned an old copy.
 pub(super) fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken>> {
     let mut is_first = true;
-    read_steady(request.run.hub()?, &request.run.cancel, |seen| {
+    read_steady(request.hub()?, &request.run.cancel, |seen| {
         if !is_first {
             intake::clear_folder(into)?;
         }

@@ -12,6 +12,7 @@ mod expectation;
 pub(crate) mod launcher;
 mod managed;
 pub mod original;
+pub mod several;
 
 use camino::Utf8Path;
 
@@ -23,6 +24,7 @@ use larder_core::staging::StagedDir;
 
 use super::admission::Admitted;
 use super::availability::Availability;
+use super::intake;
 use super::request::Request;
 use crate::cache::Entry;
 
@@ -67,7 +69,7 @@ fn kept<'a>(folder: &'a Utf8Path, copies: Option<&'a StagedDir>) -> Destination<
 pub fn probe(request: &Request<'_>, source: SourceKind) -> Result<Availability<Offer>> {
     match source {
         SourceKind::Cache => cache::probe(request),
-        SourceKind::Managed => managed::probe(request),
+        SourceKind::Managed => several::ask(request, managed::probe),
         SourceKind::Original => original::probe(request),
         SourceKind::Build => Ok(build::probe(request)),
     }
@@ -90,7 +92,16 @@ pub fn take(
 ) -> Result<Availability<Option<Taken>>> {
     let taken = match source {
         SourceKind::Cache => cache::take(request, into)?,
-        SourceKind::Managed => managed::take(request, into)?,
+        SourceKind::Managed => {
+            let mut is_used = false;
+            several::ask(request, |request| {
+                if std::mem::replace(&mut is_used, true) {
+                    // The hub before this one may have broken off.
+                    intake::clear_folder(into)?;
+                }
+                managed::take(request, into)
+            })?
+        }
         SourceKind::Original => original::take(request, into)?,
         SourceKind::Build => return Ok(build::possible(request).map(|()| None)),
     };

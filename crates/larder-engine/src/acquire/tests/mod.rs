@@ -2,6 +2,7 @@
 
 mod freshness;
 mod search;
+mod several;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
