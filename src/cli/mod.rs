@@ -26,6 +26,7 @@ mod fleet;
 mod generate;
 mod global;
 mod graph;
+mod hub;
 mod init;
 mod init_from;
 mod install;
@@ -104,6 +105,7 @@ enum Command {
     Lock(lock::Args),
     Add(add::Args),
     Search(search::Args),
+    Hub(hub::Args),
     #[command(visible_alias = "rm")]
     Remove(remove::Args),
     Outdated(outdated::Args),
@@ -250,6 +252,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Lock(args) => lock::run(args, global),
         Command::Add(args) => add::run(args, global),
         Command::Search(args) => search::run(args, global),
+        Command::Hub(args) => hub::run(args, global),
         Command::Remove(args) => remove::run(args, global),
         Command::Outdated(args) => outdated::run(args, global),
         Command::Bump(args) => bump::run(args, global),

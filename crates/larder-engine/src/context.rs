@@ -199,10 +199,10 @@ impl Context {
     }
 
     fn open_hub(&self) -> Result<&Hub> {
-        let github = &self.settings.remote.github;
+        let settings = &self.settings.remote;
         self.hub
             .get_or_init(|| {
-                larder_remote::hub::open(&self.project.hub, &self.client, github, &self.waiting)
+                larder_remote::hub::open(&self.project.hub, &self.client, settings, &self.waiting)
             })
             .as_ref()
             .map_err(Clone::clone)
