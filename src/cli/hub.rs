@@ -25,8 +25,8 @@ enum Command {
 
 /// Print urls that read released files without credentials
 ///
-/// Signs a url for each asset of a release in a bucket, with its sidecar and signature. Whoever has
-/// such a url can read that file until the time is over, and nothing else. It is for CI jobs that
+/// Signs a url for each asset of a release in a bucket, with its sidecar and signature. Such a
+/// url reads that file until the time is over, and nothing else. It is for CI jobs that
 /// must not have credentials, such as those of pull requests: give them the output as a secret.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:

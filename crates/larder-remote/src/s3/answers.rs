@@ -109,7 +109,11 @@ pub(super) fn error(answer: &Answer, bucket: &str) -> Error {
         }
         (300..=399, _) => Error::refused(format!("{} is not in this region", answer.url))
             .hint("name the region of the bucket: `hub: {s3: …, region: eu-central-1}`"),
-        (403, _) if answer.authorized => answer.error(),
+        (401 | 403, _) if answer.authorized => {
+            Error::refused(format!("{} answered {}", answer.url, answer.status)).hint(
+                "the credentials lack a right; the page about hubs in buckets lists what is needed",
+            )
+        }
         (403, _) => Error::unavailable(format!("{} can't be read without credentials", answer.url))
             .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"),
         (400..=499, _) if !matches!(answer.status, 401 | 404 | 407 | 408 | 410 | 425 | 429) => {

@@ -288,7 +288,7 @@ impl Bucket {
         digests: &[Digest],
         size: u64,
     ) -> Result<Option<(String, Vec<Part>)>> {
-        // Whoever may upload need not be allowed to list uploads.
+        // A publisher need not have the right to list uploads.
         let begun = match self.begun(&staged.key) {
             Err(error) if error.kind() == Kind::Refused => return Ok(None),
             other => other?,

@@ -179,7 +179,7 @@ impl Bucket {
 
     /// Returns `Ok` if an error answer means that there is no object of this key, otherwise the error.
     ///
-    /// A store answers 403 for an object that does not exist to whoever may not list the bucket. So a
+    /// A store answers 403 for an object that does not exist if the bucket may not be listed. So a
     /// 403 from somebody who may list it is a missing right, or else nothing is known.
     fn absent(&self, key: &str, answer: &Answer) -> Result<()> {
         let error = self.error(answer);
@@ -205,7 +205,7 @@ impl Bucket {
             }
         }
         Err(error.hint(
-            "a missing object looks like this to whoever may not list the bucket: give the right s3:ListBucket",
+            "a missing object looks like this without the right to list the bucket: give s3:ListBucket",
         ))
     }
 }

@@ -130,7 +130,7 @@ impl Signer {
         proof
     }
 
-    /// A url that gives whoever has it the right to send this request for a while.
+    /// A url that is itself the right to send this request, for a while.
     pub(super) fn presign(&self, method: &Method, url: &Url, lasts: Duration) -> Url {
         self.presign_at(now(&self.skew), method, url, lasts)
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::model::{AssetName, Tag};
 
 /// `hub presign`: urls with which files of releases can be read for a while, without credentials.
-/// Whoever has such a url can read the file, so treat the document as a secret.
+/// Each url is a secret: it is all that one needs to read the file.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PresignDocument {
     /// The hub.

@@ -10,7 +10,7 @@
 //! writer.
 //!
 //! Taking a lock on a store without conditions is a write, a pause and a read: the last writer of the
-//! lock object has it, and after the pause everybody sees who that is. Whoever needed longer than
+//! lock object has it, and after the pause everybody sees who that is. A writer that needed longer than
 //! half the pause from looking to writing starts again. The owner is compared again right before each
 //! write that becomes visible (the fence). What remains: a writer that stops between that look and
 //! its write for longer than it takes another one to find the lock stale and take it, half a minute.
@@ -76,7 +76,7 @@ impl S3Hub {
             let create = || self.bucket.create(&key, Content::Bytes(b"probe"), TEXT);
             let first = create()?;
             let second = create();
-            // Whoever may write need not be allowed to delete.
+            // A publisher need not have the right to delete.
             let _ = self.bucket.delete(&key);
             Ok(first == Created::New && second? == Created::Exists)
         })

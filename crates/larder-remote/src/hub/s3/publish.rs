@@ -232,7 +232,7 @@ impl To<'_> {
     }
 
     /// Finishes a replacement that was killed: if the new asset is there, its sidecar follows;
-    /// otherwise nothing was replaced yet. Whoever replaces has the lock.
+    /// otherwise nothing was replaced yet. A publisher that replaces has the lock.
     fn finish_replacement(&self) -> Result<()> {
         if self.hub.bucket.head(&self.next())?.is_none() {
             return Ok(());

@@ -29,7 +29,7 @@ pub(crate) fn client() -> Client {
 }
 
 pub(crate) fn config(environment: &Environment) -> S3Config {
-    S3Config::new(environment, None).settling(Duration::from_millis(20))
+    S3Config::new(environment, None).settling(Duration::from_millis(80))
 }
 
 pub(super) fn place() -> Place {
