@@ -11,7 +11,7 @@ use larder_core::formats::documents::{
     AddDocument, CacheDirDocument, ChangelogDocument, CheckDocument, DoctorDocument, EnvDocument,
     FleetChannel, FleetChannelsDocument, FleetEvent, FleetNode, FleetNodesDocument, FleetRollout,
     FleetRolloutsDocument, InitDocument, InitFromDocument, ListDocument, LogLine, OutdatedDocument,
-    PlanDocument, ProofsDocument, PublishChecksDocument, PublishStatusDocument,
+    PlanDocument, PresignDocument, ProofsDocument, PublishChecksDocument, PublishStatusDocument,
     ReleaseStatusDocument, SchemasDocument, SearchDocument, ServicesLine, StatusDocument,
     TasksDocument, WhyDocument,
 };
@@ -152,6 +152,11 @@ pub const ALL: &[SchemaInfo] = &[
         "search",
         "larder search --json",
         schema_of::<SearchDocument>,
+    ),
+    info(
+        "hub-presign",
+        "larder hub presign --json",
+        schema_of::<PresignDocument>,
     ),
     info("init", "larder init --json", schema_of::<InitDocument>),
     info(

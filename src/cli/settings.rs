@@ -24,6 +24,7 @@ use larder_engine::trust::signing::SigningSettings;
 use larder_remote::RemoteSettings;
 use larder_remote::github::{GitHubConfig, TokenSource};
 use larder_remote::http::{self, Secret, Url, parse_url};
+use larder_remote::s3::S3Config;
 
 /// The environment of the process and the user's configuration. Clones share them. The default has
 /// no variables.
@@ -223,6 +224,8 @@ impl Startup {
         Ok(RemoteSettings {
             http,
             github: self.github()?,
+            s3: S3Config::new(&self.environment, self.user.home())
+                .settling(self.duration(variables::S3_SETTLE, S3Config::SETTLE)?),
             github_mirror: mirror.map(|text| self.mirror(text)).transpose()?,
             environment: (*self.environment).clone(),
             temp: self.temp_dir()?,

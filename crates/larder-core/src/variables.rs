@@ -22,7 +22,8 @@ variables! {
     LOCKED = "LARDER_LOCKED";
     /// `true` has the effect of `--offline`.
     OFFLINE = "LARDER_OFFLINE";
-    /// The hub to use in place of the project's: a folder, an http(s) url, or `github:owner/name`.
+    /// The hub to use in place of the project's: a folder, an http(s) url, `github:owner/name`,
+    /// or `s3://bucket/prefix`.
     HUB = "LARDER_HUB";
     /// The absolute path of your configuration file; default `larder/config.yml` in
     /// `$XDG_CONFIG_HOME` or `~/.config`.
@@ -79,6 +80,9 @@ variables! {
     GITHUB_PACE = "LARDER_GITHUB_PACE";
     /// How long GitHub's lists may be out of date after a write; default 15s.
     GITHUB_SETTLE = "LARDER_GITHUB_SETTLE";
+    /// How long a writer waits, on an object store without conditional writes, for others that write
+    /// at the same time; default 2s.
+    S3_SETTLE = "LARDER_S3_SETTLE";
     /// The folder that `larder serve` serves; default `binaries`. `--dir` takes precedence.
     BINARIES_DIR = "BINARIES_DIR";
     /// The port of `larder serve` for HTTP; default 7001. `--port` takes precedence.

@@ -234,8 +234,7 @@ impl Context {
 
     /// Opens a hub for this run.
     pub fn open_other(&self, hub: &HubConfig) -> Result<Hub> {
-        let github = &self.settings.remote.github;
-        larder_remote::hub::open(hub, &self.client, github, &self.waiting)
+        larder_remote::hub::open(hub, &self.client, &self.settings.remote, &self.waiting)
     }
 
     /// The client and the settings for requests to publishers.

@@ -14,6 +14,7 @@ pub mod hub;
 pub mod oci;
 pub mod origin;
 pub mod registry;
+pub mod s3;
 mod settings;
 pub mod signing;
 mod tool;

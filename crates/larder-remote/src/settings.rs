@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::github::GitHubConfig;
 use crate::http::{self, Url};
+use crate::s3::S3Config;
 use larder_core::environment::Environment;
 use larder_core::file_lock::LockSettings;
 
@@ -15,6 +16,8 @@ pub struct RemoteSettings {
     pub http: http::Settings,
     /// The address of GitHub, and the token to use there.
     pub github: GitHubConfig,
+    /// Credentials, region and endpoint of object stores.
+    pub s3: S3Config,
     /// The url to use in place of `https://github.com` when originals are downloaded.
     pub github_mirror: Option<Url>,
     /// The environment of the registries' own clients, which use the user's configuration.

@@ -229,6 +229,7 @@ fn everything() -> Printed {
     // The commands above fail for Windows, and the failures of steps are lines as well.
     lines(&mut printed, &["ensure", "all"]);
     printed.push(("add".to_owned(), added()));
+    printed.push(("hub-presign".to_owned(), crate::hub::s3::presigned()));
     printed.extend(crate::serve::fleet::documents());
     printed
 }

@@ -285,7 +285,23 @@ fn a_hub_is_parsed_from_one_text() {
             default: false
         })
     );
+    let bucket = |prefix: &str| {
+        Ok(HubConfig::S3 {
+            bucket: "acme-tools".into(),
+            prefix: prefix.into(),
+            region: None,
+            endpoint: None,
+        })
+    };
+    assert_eq!(parse("s3://acme-tools/a/b/"), bucket("a/b"));
+    assert_eq!(parse("s3://acme-tools"), bucket(""));
     for bad in [
+        "s3://",
+        "s3://ab",
+        "s3://Acme/x",
+        "s3://acme-tools//x",
+        "s3://acme-tools/../x",
+        "s3:acme://tools",
         "",
         "github:acme",
         "ftp://x",

@@ -44,7 +44,7 @@ fn a_hub_of_no_kind() {
     2 | hub: {}
       | ^^^
       |
-      = help: one of {github: owner/name}, {dir: PATH}, {http: URL}
+      = help: one of {github: owner/name}, {dir: PATH}, {http: URL}, {s3: s3://bucket/prefix}
     ");
 }
 
@@ -58,6 +58,46 @@ fn a_hub_of_an_unknown_kind() {
       |       ^^^^^^
       |
       = help: did you mean `github`?
+    ");
+}
+
+#[test]
+fn a_bucket_with_wrong_words() {
+    insta::assert_snapshot!(versions("hub: {s3: acme-tools/larder}\n"), @r"
+    error: `acme-tools/larder` is not a bucket
+     --> versions.yml:2:11
+      |
+    2 | hub: {s3: acme-tools/larder}
+      |           ^^^^^^^^^^^^^^^^^
+      |
+      = help: did you mean `s3://acme-tools/larder`?
+    ");
+    insta::assert_snapshot!(versions("hub: {s3: s3://Acme-Tools/larder}\n"), @r"
+    error: `Acme-Tools` can't be the name of a bucket
+     --> versions.yml:2:11
+      |
+    2 | hub: {s3: s3://Acme-Tools/larder}
+      |           ^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: buckets have no upper-case letters; did you mean `acme-tools`?
+    ");
+    insta::assert_snapshot!(versions("hub: {s3: s3://acme-tools, region: EU}\n"), @r"
+    error: `EU` can't be a region
+     --> versions.yml:2:36
+      |
+    2 | hub: {s3: s3://acme-tools, region: EU}
+      |                                    ^^
+      |
+      = help: a name such as `eu-central-1`, or `auto`
+    ");
+    insta::assert_snapshot!(versions("hub: {dir: ., region: eu-west-1}\n"), @r"
+    error: `region` is for `s3`
+     --> versions.yml:2:15
+      |
+    2 | hub: {dir: ., region: eu-west-1}
+      |               ^^^^^^
+      |
+      = help: remove it, or name a bucket: `s3: s3://bucket/prefix`
     ");
 }
 

@@ -208,6 +208,7 @@ impl Changelogs<'_> {
                 Some(format!("{}/{repo}", self.web.trim_end_matches('/')))
             }
             HubConfig::Dir { .. } | HubConfig::Http { .. } => None,
+            HubConfig::S3 { .. } => None,
         }
     }
 }

@@ -426,6 +426,7 @@ fn managed(ctx: &Context, subsystem: &Subsystem) -> ManagedRelease {
     let repo = match &ctx.project.hub {
         HubConfig::GitHub { repo } => Some(repo.clone()),
         HubConfig::Dir { .. } | HubConfig::Http { .. } => None,
+        HubConfig::S3 { .. } => None,
     };
     let web = ctx.settings.remote.github.web.as_str();
     let page = |repo: &String| format!("{}/{repo}/releases/tag/{tag}", web.trim_end_matches('/'));

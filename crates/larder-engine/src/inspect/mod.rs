@@ -6,6 +6,7 @@ pub mod check;
 pub mod doctor;
 pub mod list;
 pub mod plan;
+pub mod presign;
 pub mod status;
 pub mod why;
 mod workflows;

@@ -179,7 +179,7 @@ pub(super) fn public_url(
         return Ok(Some(url));
     }
     Ok(match &ctx.project.hub {
-        HubConfig::Dir { .. } => None,
+        HubConfig::Dir { .. } | HubConfig::S3 { .. } => None,
         HubConfig::Http { .. } | HubConfig::GitHub { .. } => Some(ctx.hub()?.place(tag, asset)),
     })
 }

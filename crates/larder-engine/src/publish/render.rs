@@ -143,6 +143,7 @@ pub(super) fn about_the_release(
     let github = match &ctx.project.hub {
         HubConfig::GitHub { repo } => Some(repo.as_str()),
         HubConfig::Dir { .. } | HubConfig::Http { .. } => None,
+        HubConfig::S3 { .. } => None,
     };
     let server = ctx.settings.remote.github.web.as_str();
     let hub = HubFacts {

@@ -57,7 +57,7 @@ fn decide(project: &Project, asked: bool, ci: &CiContext) -> UploadDecision {
         }
         // Other CI systems don't report the event that started the run.
         (_, HubConfig::Dir { .. }) if ci && actions.is_none() => UploadDecision::Yes,
-        (_, HubConfig::Dir { .. } | HubConfig::GitHub { .. }) => {
+        (_, HubConfig::Dir { .. } | HubConfig::GitHub { .. } | HubConfig::S3 { .. }) => {
             if ci {
                 in_actions(actions)
             } else {
@@ -89,7 +89,7 @@ fn in_actions(actions: Option<&ActionsContext>) -> UploadDecision {
         run_url: _,
     }) = actions
     else {
-        return skip("only GitHub Actions releases to a GitHub hub automatically");
+        return skip("only GitHub Actions releases to this hub automatically");
     };
     if event.starts_with("pull_request") {
         return skip("pull requests never write to the hub");

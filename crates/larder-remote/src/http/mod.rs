@@ -39,10 +39,11 @@ mod speed;
 mod transport;
 
 pub use body::page;
-pub use client::{Client, Moved, read_error, read_small};
+pub use client::{Client, Moved, Opened, read_error, read_small};
 pub use connect::{Proxies, Proxy, root_bundle};
 pub use download::Download;
 pub use request::{Answer, Request, Sent};
+pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use reqwest::{Method, Url};
-pub use secret::{Credential, Secret, Site, parse_url, redact, shown};
+pub use secret::{Credential, Secret, Sign, Site, parse_url, redact, shown};
 pub use settings::Settings;

@@ -3,11 +3,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, HeaderName};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
 use larder_core::error::{Error, Result};
 
@@ -79,11 +81,25 @@ impl fmt::Display for Site {
     }
 }
 
-/// A secret in a header, and the origins it may be sent to.
+/// Signs each request with a key that is not sent itself.
+pub trait Sign: fmt::Debug + Send + Sync {
+    /// The headers that prove who sends a request with these headers. It is called for each attempt,
+    /// because signatures expire.
+    fn headers(&self, method: &Method, url: &Url, headers: &HeaderMap)
+    -> Vec<(HeaderName, Secret)>;
+}
+
+/// What proves who sends a request.
+#[derive(Clone, Debug)]
+enum Proof {
+    Header(HeaderName, Secret),
+    Signature(Arc<dyn Sign>),
+}
+
+/// A secret in a header, or a signature, and the origins it may be sent to.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    pub(super) header: HeaderName,
-    pub(super) value: Secret,
+    proof: Proof,
     pub(super) sites: Vec<Site>,
 }
 
@@ -109,11 +125,31 @@ impl Credential {
         Self::new(HeaderName::from_static(name), key.clone(), sites)
     }
 
+    /// A signature, for these origins and no other.
+    pub fn signature(sign: Arc<dyn Sign>, sites: impl IntoIterator<Item = Site>) -> Self {
+        Self {
+            proof: Proof::Signature(sign),
+            sites: sites.into_iter().collect(),
+        }
+    }
+
     fn new(header: HeaderName, value: Secret, sites: impl IntoIterator<Item = Site>) -> Self {
         Self {
-            header,
-            value,
+            proof: Proof::Header(header, value),
             sites: sites.into_iter().collect(),
+        }
+    }
+
+    /// The headers that prove who sends a request.
+    pub(super) fn headers(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &HeaderMap,
+    ) -> Vec<(HeaderName, Secret)> {
+        match &self.proof {
+            Proof::Header(name, value) => vec![(name.clone(), value.clone())],
+            Proof::Signature(sign) => sign.headers(method, url, headers),
         }
     }
 }

@@ -17,14 +17,16 @@ pub mod listing;
 mod memory;
 mod publisher;
 mod reader;
+mod s3;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use crate::github::GitHubConfig;
+use crate::RemoteSettings;
 use crate::http::Client;
-use larder_core::error::Result;
+use crate::s3::Place;
+use larder_core::error::{Error, Result};
 use larder_core::file_lock::Waiting;
 use larder_core::project::HubConfig;
 
@@ -40,6 +42,7 @@ pub use publisher::{
     Receipt, SidecarSigner, Signing, Upload,
 };
 pub use reader::{Body, Described, HubReader, ListedAsset, Release};
+pub use s3::S3Hub;
 
 /// An opened hub. Clones share it.
 #[derive(Clone)]
@@ -85,11 +88,11 @@ impl Hub {
 }
 
 /// Opens the hub that a project names. Reads nothing and sends no request before that is needed.
-/// `github` is used only for a hub on GitHub, `waiting` only for one in a folder.
+/// `settings` are those of servers that have any, `waiting` is used only for a hub in a folder.
 pub fn open(
     config: &HubConfig,
     client: &Arc<Client>,
-    github: &GitHubConfig,
+    settings: &RemoteSettings,
     waiting: &Waiting,
 ) -> Result<Hub> {
     Ok(match config {
@@ -102,7 +105,34 @@ pub fn open(
         HubConfig::GitHub { repo } => Hub::new(GitHubHub::new(
             repo,
             client.as_ref().clone(),
-            github.clone(),
+            settings.github.clone(),
         )),
+        HubConfig::S3 { .. } => match open_s3(config, client, settings) {
+            Some(hub) => Hub::new(hub),
+            None => return Err(Error::failed("the hub is not in a bucket")),
+        },
     })
+}
+
+/// Opens the hub that a project names if it is in a bucket.
+pub fn open_s3(
+    config: &HubConfig,
+    client: &Arc<Client>,
+    settings: &RemoteSettings,
+) -> Option<S3Hub> {
+    let HubConfig::S3 {
+        bucket,
+        prefix,
+        region,
+        endpoint,
+    } = config
+    else {
+        return None;
+    };
+    let place = Place {
+        bucket: bucket.clone(),
+        region: region.clone(),
+        endpoint: endpoint.clone(),
+    };
+    Some(S3Hub::new(place, prefix, &settings.s3, client))
 }

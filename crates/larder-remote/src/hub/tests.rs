@@ -1,7 +1,8 @@
-//! Tests of what all hubs have in common, run on the two kinds that need no server. What only one
+//! Tests of what all hubs have in common, run on the kinds that need no server outside this process. What only one
 //! kind of hub does (drafts, races, crashes) is tested with that kind.
 
 mod removing;
+mod s3;
 
 use std::io::Read as _;
 
@@ -12,6 +13,7 @@ use super::{
     Attachment, Attest, Attested, DirHub, Hub, HubFile, HubPublisher, HubReader, MemoryHub,
     PlainFile, PublishOptions, Published, Upload,
 };
+use crate::s3::tests::fake::Fake;
 use larder_core::Kind;
 use larder_core::error::Error;
 use larder_core::formats::{Observed, Sidecar};
@@ -81,11 +83,16 @@ impl Packages {
         }
     }
 
-    /// One hub of each kind, empty.
-    fn hubs(&self) -> [Hub; 2] {
+    /// One hub of each kind, empty. Those in object stores are in memory: one store honours
+    /// conditions, one ignores them.
+    fn hubs(&self) -> [Hub; 4] {
+        let plain = Fake::start();
+        plain.switch(|switches| switches.conditional = false);
         [
             Hub::new(MemoryHub::new()),
             Hub::new(DirHub::new(&self.root.join("hub"))),
+            Hub::new(s3::hub(&Fake::start())),
+            Hub::new(s3::hub(&plain)),
         ]
     }
 }

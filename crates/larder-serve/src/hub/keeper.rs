@@ -91,12 +91,12 @@ fn run(index: &Weak<Index>, hub: &Arc<Hub>, mut is_known: bool, poked: &Receiver
     }
 }
 
-/// How long to wait. A folder costs nobody anything but this machine; GitHub counts requests.
+/// How long to wait. A folder costs nobody anything but this machine; GitHub counts requests, and stores charge for lists.
 fn pace(config: &HubConfig, took: Duration) -> Duration {
     match config {
         HubConfig::Dir { .. } => (took * 20).clamp(Duration::from_secs(1), LONGEST),
         HubConfig::Http { .. } => LONGEST,
-        HubConfig::GitHub { .. } => Duration::from_mins(2),
+        HubConfig::GitHub { .. } | HubConfig::S3 { .. } => Duration::from_mins(2),
     }
 }
 

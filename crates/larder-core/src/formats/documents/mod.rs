@@ -8,6 +8,7 @@ mod changelog;
 mod decision;
 mod doctor;
 mod fleet;
+mod hub;
 mod init_from;
 mod installed;
 mod program;
@@ -29,6 +30,7 @@ pub use fleet::{
     FleetChannel, FleetChannelsDocument, FleetEvent, FleetHalt, FleetMember, FleetNode,
     FleetNodesDocument, FleetRollout, FleetRolloutsDocument, FleetRunning,
 };
+pub use hub::{PresignDocument, PresignEntry};
 pub use init_from::{
     InitFromDocument, InitFromFile, InitFromLeft, InitFromReplaced, InitFromSource, InitFromTask,
     InitFromTool, InitFromToolState,

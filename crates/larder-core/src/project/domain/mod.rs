@@ -126,6 +126,17 @@ pub enum HubConfig {
         /// `owner/name`.
         repo: String,
     },
+    /// A bucket of an object store.
+    S3 {
+        /// The name of the bucket.
+        bucket: String,
+        /// What the keys of the hub begin with, without slashes at its ends. May be empty.
+        prefix: String,
+        /// The region of the bucket, if the project names it.
+        region: Option<String>,
+        /// The endpoint that the project names. It is read without credentials.
+        endpoint: Option<String>,
+    },
 }
 
 /// The value of `upload:`.

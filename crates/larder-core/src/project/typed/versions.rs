@@ -124,6 +124,20 @@ keys! {
         /// plain http is allowed for this machine and for hosts in the user's `allow_http`.
         "http" http: At<String>,
             since "0.1.0", example "https://tools.example.com";
+        /// The hub is a bucket of an object store that speaks the protocol of Amazon S3, written as
+        /// `s3://bucket/prefix`. Credentials come from your environment or your AWS configuration,
+        /// and so does an endpoint other than Amazon's that is written to.
+        "s3" s3: At<String>,
+            since "0.1.0", example "s3://acme-tools/larder";
+        /// The region of the bucket of `s3`. The default is that of your AWS configuration.
+        "region" region: At<String>,
+            since "0.1.0", default "that of your AWS configuration", example "eu-central-1";
+        /// The url of the store that has the bucket of `s3`, if that is not Amazon's.
+        /// It is read without credentials and never written:
+        /// a project does not say where credentials go.
+        /// To use credentials, set `AWS_ENDPOINT_URL_S3` instead.
+        "endpoint" endpoint: At<String>,
+            since "0.1.0", default "Amazon's own", example "https://storage.example.com";
     }
 }
 
