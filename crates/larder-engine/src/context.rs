@@ -199,10 +199,10 @@ impl Context {
     }
 
     fn open_hub(&self) -> Result<&Hub> {
-        let github = &self.settings.remote.github;
+        let remote = &self.settings.remote;
         self.hub
             .get_or_init(|| {
-                larder_remote::hub::open(&self.project.hub, &self.client, github, &self.waiting)
+                larder_remote::hub::open(&self.project.hub, &self.client, remote, &self.waiting)
             })
             .as_ref()
             .map_err(Clone::clone)

@@ -206,7 +206,7 @@ impl OnHub {
         let started = Instant::now();
         let hub = {
             // Nothing is published here, so nothing is waited for.
-            larder_remote::hub::open(config, client, &settings.github, &Waiting::default())?
+            larder_remote::hub::open(config, client, settings, &Waiting::default())?
         };
         let version = match version {
             Some(version) => version.clone(),

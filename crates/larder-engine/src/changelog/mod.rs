@@ -207,7 +207,7 @@ impl Changelogs<'_> {
             HubConfig::GitHub { repo } => {
                 Some(format!("{}/{repo}", self.web.trim_end_matches('/')))
             }
-            HubConfig::Dir { .. } | HubConfig::Http { .. } => None,
+            HubConfig::Dir { .. } | HubConfig::Http { .. } | HubConfig::Oci { .. } => None,
         }
     }
 }

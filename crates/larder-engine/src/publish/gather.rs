@@ -179,7 +179,8 @@ pub(super) fn public_url(
         return Ok(Some(url));
     }
     Ok(match &ctx.project.hub {
-        HubConfig::Dir { .. } => None,
+        // What a registry has can't be downloaded by a plain url.
+        HubConfig::Dir { .. } | HubConfig::Oci { .. } => None,
         HubConfig::Http { .. } | HubConfig::GitHub { .. } => Some(ctx.hub()?.place(tag, asset)),
     })
 }

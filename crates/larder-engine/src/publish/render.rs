@@ -142,7 +142,7 @@ pub(super) fn about_the_release(
     }
     let github = match &ctx.project.hub {
         HubConfig::GitHub { repo } => Some(repo.as_str()),
-        HubConfig::Dir { .. } | HubConfig::Http { .. } => None,
+        HubConfig::Dir { .. } | HubConfig::Http { .. } | HubConfig::Oci { .. } => None,
     };
     let server = ctx.settings.remote.github.web.as_str();
     let hub = HubFacts {

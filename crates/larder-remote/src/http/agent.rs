@@ -64,10 +64,11 @@ impl Agent {
         // The time of attempts without an answer. A large file that is sent may take longer.
         let mut unanswered = Duration::ZERO;
         let is_file = matches!(payload, Payload::File { .. });
+        let first_failure = if head.follows { 400 } else { 300 };
         loop {
             let asked = Instant::now();
             match self.attempt(head, None, payload, moved, lane).await {
-                Ok(hop) if hop.response.status().as_u16() < 400 => {
+                Ok(hop) if hop.response.status().as_u16() < first_failure => {
                     return Ok(Outcome::Success(hop));
                 }
                 Ok(hop) => {
@@ -153,6 +154,9 @@ impl Agent {
                 .transport
                 .hop(head, &url, resume, payload, moved, lane)
                 .await?;
+            if !head.follows {
+                return Ok(hop);
+            }
             let Some(next) = self.redirect(head, &hop)? else {
                 return Ok(hop);
             };

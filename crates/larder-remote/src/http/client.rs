@@ -35,6 +35,15 @@ pub struct Moved {
     pub sent: u64,
 }
 
+/// What a request for a body gave.
+#[derive(Debug)]
+pub enum Opened {
+    /// The body, which is being transferred.
+    Body(Download),
+    /// An answer of another status.
+    Failure(Answer),
+}
+
 /// The HTTP client of a run. Clones share all state. It must not be used on a thread of an async
 /// runtime, because its calls block.
 #[derive(Clone)]
@@ -127,6 +136,14 @@ impl Client {
     /// may also answer 404; a caller to whom that applies must check that the place is visible
     /// before it treats the file as absent.
     pub fn get(&self, request: Request<'_>) -> Result<Option<Download>> {
+        match self.open(request)? {
+            Opened::Body(download) => Ok(Some(download)),
+            Opened::Failure(answer) => absent(&answer).map(|()| None),
+        }
+    }
+
+    /// Starts a transfer like [`get`](Self::get), but leaves to the caller what another answer means.
+    pub fn open(&self, request: Request<'_>) -> Result<Opened> {
         let Request {
             head,
             payload: _,
@@ -144,8 +161,10 @@ impl Client {
             .await
         })?;
         match outcome {
-            Outcome::Failure(answer) => absent(&answer).map(|()| None),
-            Outcome::Success(hop) => Download::start(engine.runtime, agent, head, hop).map(Some),
+            Outcome::Failure(answer) => Ok(Opened::Failure(answer)),
+            Outcome::Success(hop) => {
+                Download::start(engine.runtime, agent, head, hop).map(Opened::Body)
+            }
         }
     }
 

@@ -39,7 +39,7 @@ mod speed;
 mod transport;
 
 pub use body::page;
-pub use client::{Client, Moved, read_error, read_small};
+pub use client::{Client, Moved, Opened, read_error, read_small};
 pub use connect::{Proxies, Proxy, root_bundle};
 pub use download::Download;
 pub use request::{Answer, Request, Sent};

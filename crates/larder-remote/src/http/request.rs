@@ -1,5 +1,6 @@
 //! A request before it is sent, and an answer with its complete body.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,9 +21,10 @@ pub(super) enum Payload {
     #[default]
     None,
     Bytes(Vec<u8>),
+    /// These bytes of a file.
     File {
         path: PathBuf,
-        size: u64,
+        part: Range<u64>,
     },
 }
 
@@ -58,6 +60,8 @@ pub(super) struct Head {
     pub(super) expect: Expect,
     pub(super) limit: u64,
     pub(super) total: Option<Duration>,
+    /// Whether a redirect is followed; otherwise it is an answer like one of status 400 or more.
+    pub(super) follows: bool,
 }
 
 /// A request.
@@ -100,6 +104,7 @@ impl<'a> Request<'a> {
                 expect: Expect::Asset,
                 limit: u64::MAX,
                 total: None,
+                follows: true,
             },
             payload: Payload::None,
             sent: None,
@@ -136,16 +141,20 @@ impl<'a> Request<'a> {
     }
     /// Streams a file as the body, with a Content-Length. `sent` is called on the thread that sends
     /// the request.
-    pub fn file(
+    pub fn file(self, path: &Path, size: u64, content_type: &str, sent: Sent<'a>) -> Result<Self> {
+        self.part(path, 0..size, content_type, sent)
+    }
+    /// The same with a part of a file: these bytes of it.
+    pub fn part(
         mut self,
         path: &Path,
-        size: u64,
+        part: Range<u64>,
         content_type: &str,
         sent: Sent<'a>,
     ) -> Result<Self> {
         self.payload = Payload::File {
             path: path.to_owned(),
-            size,
+            part,
         };
         self.sent = Some(sent);
         self.header("content-type", content_type)
@@ -165,6 +174,11 @@ impl<'a> Request<'a> {
     /// it. For uploads whose result the caller can read back.
     pub fn once(mut self) -> Self {
         self.head.repeat = Repeat::IfUnprocessed;
+        self
+    }
+    /// Follows no redirect: the caller sends the request anew where that is right.
+    pub fn direct(mut self) -> Self {
+        self.head.follows = false;
         self
     }
     /// Sets a total deadline that replaces the one in the settings.

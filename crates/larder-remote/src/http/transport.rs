@@ -2,6 +2,7 @@
 //! credential only to the origins that it is bound to. Redirects and retries are in
 //! [`agent`](super::agent).
 
+use std::io::{self, Seek as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,10 +10,11 @@ use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, IF_RANGE, RANGE,
 };
 use reqwest::{Body, Response, Url};
+use tokio::io::AsyncReadExt as _;
 use tokio_util::io::{InspectReader, ReaderStream};
 
 use larder_core::error::{Error, Result};
-use larder_core::fs;
+use larder_core::fs::{self, IoContext as _};
 
 use super::connect::{Resolver, extra_roots};
 use super::fault::{self, Fault, Retry};
@@ -170,8 +172,12 @@ impl Transport {
                     .fetch_add(bytes.len() as u64, Ordering::Relaxed);
                 request.body(bytes.clone())
             }
-            Payload::File { path, size } => {
-                let file = tokio::fs::File::from_std(fs::open(path).map_err(Fault::never)?);
+            Payload::File { path, part } => {
+                let mut file = fs::open(path).map_err(Fault::never)?;
+                let at = io::SeekFrom::Start(part.start);
+                file.seek(at).at("read", path).map_err(Fault::never)?;
+                let size = part.end - part.start;
+                let file = tokio::fs::File::from_std(file).take(size);
                 let (moved, counters) = (Arc::clone(moved), Arc::clone(&self.counters));
                 let counted = InspectReader::new(file, move |bytes: &[u8]| {
                     moved.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -181,7 +187,7 @@ impl Transport {
                 });
                 let stream = ReaderStream::with_capacity(counted, 64 * 1024);
                 request
-                    .header(CONTENT_LENGTH, *size)
+                    .header(CONTENT_LENGTH, size)
                     .body(Body::wrap_stream(stream))
             }
         };

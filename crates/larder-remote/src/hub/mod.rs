@@ -15,6 +15,7 @@ mod http;
 mod leftover;
 pub mod listing;
 mod memory;
+mod oci;
 mod publisher;
 mod reader;
 #[cfg(test)]
@@ -22,7 +23,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::github::GitHubConfig;
+use crate::RemoteSettings;
 use crate::http::Client;
 use larder_core::error::Result;
 use larder_core::file_lock::Waiting;
@@ -35,6 +36,7 @@ pub use github::GitHubHub;
 pub use http::HttpHub;
 pub use leftover::{Leftover, ReleaseKind};
 pub use memory::MemoryHub;
+pub use oci::OciHub;
 pub use publisher::{
     CHANGES, HubPublisher, Notes, PlainFile, Progress, PublishOptions, Published, ReadOnly,
     Receipt, SidecarSigner, Signing, Upload,
@@ -85,11 +87,11 @@ impl Hub {
 }
 
 /// Opens the hub that a project names. Reads nothing and sends no request before that is needed.
-/// `github` is used only for a hub on GitHub, `waiting` only for one in a folder.
+/// `remote` is used only for a hub on GitHub or in a registry, `waiting` only for one in a folder.
 pub fn open(
     config: &HubConfig,
     client: &Arc<Client>,
-    github: &GitHubConfig,
+    remote: &RemoteSettings,
     waiting: &Waiting,
 ) -> Result<Hub> {
     Ok(match config {
@@ -102,7 +104,15 @@ pub fn open(
         HubConfig::GitHub { repo } => Hub::new(GitHubHub::new(
             repo,
             client.as_ref().clone(),
-            github.clone(),
+            remote.github.clone(),
         )),
+        HubConfig::Oci {
+            registry,
+            repository,
+        } => Hub::new(OciHub::new(
+            &format!("{registry}/{repository}"),
+            client,
+            remote,
+        )?),
     })
 }

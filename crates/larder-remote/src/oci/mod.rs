@@ -21,12 +21,15 @@ mod config;
 mod layout;
 mod manifests;
 mod name;
+mod referrers;
 mod repository;
 mod tags;
+mod uploads;
 
 pub use layout::{Blob, Layout};
 pub use manifests::{Deleted, Manifest};
 pub use name::ImageName;
+pub use referrers::referrers_tag;
 pub use repository::Repository;
 
 /// The index of the images of several platforms.

@@ -96,7 +96,7 @@ fn pace(config: &HubConfig, took: Duration) -> Duration {
     match config {
         HubConfig::Dir { .. } => (took * 20).clamp(Duration::from_secs(1), LONGEST),
         HubConfig::Http { .. } => LONGEST,
-        HubConfig::GitHub { .. } => Duration::from_mins(2),
+        HubConfig::GitHub { .. } | HubConfig::Oci { .. } => Duration::from_mins(2),
     }
 }
 

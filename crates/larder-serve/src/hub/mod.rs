@@ -77,8 +77,8 @@ impl fmt::Debug for Hub {
 /// Starts to serve a hub. What an earlier run knew of it is served until it has answered.
 pub fn open(origin: &HubOrigin, log: &Log) -> Result<Arc<Index>> {
     let client = Arc::new(Client::new(origin.remote.http.clone(), Cancel::new()));
-    let github = &origin.remote.github;
-    let opened = larder_remote::hub::open(&origin.config, &client, github, &Waiting::default())?;
+    let remote = &origin.remote;
+    let opened = larder_remote::hub::open(&origin.config, &client, remote, &Waiting::default())?;
     let id = Digest::of(opened.reader().id().as_bytes()).to_string();
     let folder = origin.served.join(&id[..16]);
     let known = listing::read_saved(&folder, &origin.trust);

@@ -109,6 +109,13 @@ pub enum HubConfig {
         /// `owner/name`.
         repo: String,
     },
+    /// A repository of an OCI registry.
+    Oci {
+        /// The registry's host, with its port where one is written.
+        registry: String,
+        /// The repository in the registry, such as `acme/tools`.
+        repository: String,
+    },
 }
 
 /// The value of `upload:`.

@@ -119,6 +119,11 @@ keys! {
         /// plain http is allowed for this machine and for hosts in the user's `allow_http`.
         "http" http: At<String>,
             since "0.1.0", example "https://tools.example.com";
+        /// The hub is this repository of an OCI registry: its host and its name, without a tag.
+        /// Logins are those of Docker's configuration, which `docker login` writes.
+        /// Only a registry on this machine is spoken to over plain http.
+        "oci" oci: At<String>,
+            since "0.1.0", example "registry.example/acme/tools";
     }
 }
 

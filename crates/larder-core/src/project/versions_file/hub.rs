@@ -23,6 +23,7 @@ pub(super) fn hub_config(
         github,
         dir,
         http,
+        oci,
         spans,
     } = raw;
     match (spans.len(), spans.get(1)) {
@@ -31,7 +32,7 @@ pub(super) fn hub_config(
                 reader.problem(
                     key,
                     "`hub` does not say where it is",
-                    "one of {github: owner/name}, {dir: PATH}, {http: URL}",
+                    "one of {github: owner/name}, {dir: PATH}, {http: URL}, {oci: registry/repository}",
                 );
             }
             return None;
@@ -74,6 +75,11 @@ pub(super) fn hub_config(
             }
         };
     }
+    if let Some(At { value, span }) = oci {
+        return oci_hub(&value)
+            .map_err(|(message, hint)| reader.problem(&span, message, hint))
+            .ok();
+    }
     let At { value, span } = http?;
     if let Some((message, hint)) = url_fault(&value, Some(user)) {
         reader.problem(&span, message, hint);
@@ -84,12 +90,90 @@ pub(super) fn hub_config(
     })
 }
 
+/// The hub in a repository of a registry, or what is wrong with the name and what helps.
+fn oci_hub(text: &str) -> Result<HubConfig, (String, String)> {
+    let fault = |why: &str, hint: &str| {
+        let shown: String = text.escape_debug().take(120).collect();
+        (format!("`{shown}` {why}"), hint.to_owned())
+    };
+    let example = "such as registry.example/acme/tools";
+    if let Some((_, rest)) = text.split_once("://") {
+        let hint = format!("write `{}`", rest.trim_end_matches('/'));
+        let name = "has a scheme, which the name of a repository does not have";
+        return Err(fault(
+            name,
+            if text.contains('@') { example } else { &hint },
+        ));
+    }
+    if let Some((name, digest)) = text.split_once('@') {
+        // What stands before `@` may be a password.
+        return Err(if digest.starts_with("sha") && !name.is_empty() {
+            fault(
+                "has a digest",
+                "a hub is a whole repository: leave the digest out",
+            )
+        } else {
+            let message = "the name of a hub's repository has an `@`".to_owned();
+            (
+                message,
+                "a login is never part of it; `docker login` stores one".to_owned(),
+            )
+        });
+    }
+    let Some((registry, repository)) = text.split_once('/') else {
+        return Err(fault(
+            "has no host and repository with a `/` between them",
+            example,
+        ));
+    };
+    let is_host = registry == "localhost" || registry.contains(['.', ':']);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    if !is_host || !registry.bytes().all(is_plain) {
+        return Err(fault("does not begin with the host of a registry", example));
+    }
+    let port = registry.rsplit_once(':').map(|(_, port)| port);
+    if port.is_some_and(|port| !port.ends_with(']') && port.parse::<u16>().is_err()) {
+        return Err(fault("names a port that is no number up to 65535", example));
+    }
+    if let Some((name, tag)) = repository.split_once(':') {
+        let hint = format!("a hub is a whole repository: write `{registry}/{name}`");
+        return Err(fault(
+            &format!("has the tag `{}`", tag.escape_debug()),
+            &hint,
+        ));
+    }
+    let is_part = |part: &str| {
+        let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let is_separator = |text: &str| {
+            matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-')
+        };
+        part.starts_with(is_word)
+            && part.ends_with(is_word)
+            && part.split(is_word).all(is_separator)
+    };
+    if repository.len() > 255 || !repository.split('/').all(is_part) {
+        return Err(fault(
+            "is not the name of a repository",
+            "a repository has lower-case letters and digits, with single `.`, `_` or `-` between \
+             them, and `/`",
+        ));
+    }
+    Ok(HubConfig::Oci {
+        registry: registry.to_owned(),
+        repository: repository.to_owned(),
+    })
+}
+
 impl HubConfig {
-    /// Parses a hub as `--hub` and `LARDER_HUB` name it: `github:owner/name`, an http(s) url, or a
-    /// folder relative to `root`.
+    /// Parses a hub as `--hub` and `LARDER_HUB` name it: `github:owner/name`,
+    /// `oci://registry/repository`, an http(s) url, or a folder relative to `root`.
     pub fn parse(text: &str, root: &Utf8Path, user: &UserConfig) -> Result<Self, Error> {
         if let Some(repo) = text.strip_prefix("github:") {
             return Ok(Repo::word(repo).map(|Repo(repo)| Self::GitHub { repo })?);
+        }
+        if let Some(name) = text.strip_prefix("oci:") {
+            let name = name.strip_prefix("//").unwrap_or(name);
+            return oci_hub(name).map_err(|(message, hint)| Error::usage(message).hint(hint));
         }
         if text.starts_with("http://") || text.starts_with("https://") {
             return match url_fault(text, Some(user)) {
@@ -101,8 +185,9 @@ impl HubConfig {
         }
         let path = text.strip_prefix("dir:").unwrap_or(text);
         if path.is_empty() || path.contains('\0') || path.contains("://") {
-            return Err(Error::usage(format!("`{text}` is not a hub"))
-                .hint("a hub is github:owner/name, an https url or a folder"));
+            return Err(Error::usage(format!("`{text}` is not a hub")).hint(
+                "a hub is github:owner/name, oci://registry/repository, an https url or a folder",
+            ));
         }
         let expanded = join_expanded(root, path, user.home());
         Ok(Self::Dir {

@@ -57,7 +57,7 @@ impl Attachments {
     /// Opens the hub with the client of the attempt.
     fn open(&self, attempt: &Attempt<'_>) -> Result<Hub> {
         let client = Arc::new(attempt.client.clone());
-        larder_remote::hub::open(&self.hub, &client, &attempt.remote.github, &self.waiting)
+        larder_remote::hub::open(&self.hub, &client, attempt.remote, &self.waiting)
     }
 
     /// Whether a name in a release is that of a file of this channel.

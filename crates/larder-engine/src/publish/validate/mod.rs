@@ -220,8 +220,11 @@ fn is_url(text: &str) -> bool {
 
 /// Channels whose files name urls need to know them.
 fn urls(ctx: &Context, subsystem: &Subsystem) -> PublishCheck {
-    let known =
-        subsystem.publish.url.is_some() || !matches!(ctx.project.hub, HubConfig::Dir { .. });
+    let known = subsystem.publish.url.is_some()
+        || !matches!(
+            ctx.project.hub,
+            HubConfig::Dir { .. } | HubConfig::Oci { .. }
+        );
     let need: Vec<&str> = subsystem
         .publish
         .channels

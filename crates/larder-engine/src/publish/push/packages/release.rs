@@ -39,7 +39,7 @@ impl Rolling {
 
     fn open(&self, attempt: &Attempt<'_>) -> Result<Hub> {
         let client = Arc::new(attempt.client.clone());
-        larder_remote::hub::open(&self.hub, &client, &attempt.remote.github, &self.waiting)
+        larder_remote::hub::open(&self.hub, &client, attempt.remote, &self.waiting)
     }
 }
 
