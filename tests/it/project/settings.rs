@@ -44,7 +44,7 @@ fn a_hub_of_no_kind() {
     2 | hub: {}
       | ^^^
       |
-      = help: one of {github: owner/name}, {dir: PATH}, {http: URL}
+      = help: one of {github: owner/name}, {dir: PATH}, {http: URL}, {oci: registry/repository}
     ");
 }
 

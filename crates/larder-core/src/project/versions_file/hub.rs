@@ -97,14 +97,6 @@ fn oci_hub(text: &str) -> Result<HubConfig, (String, String)> {
         (format!("`{shown}` {why}"), hint.to_owned())
     };
     let example = "such as registry.example/acme/tools";
-    if let Some((_, rest)) = text.split_once("://") {
-        let hint = format!("write `{}`", rest.trim_end_matches('/'));
-        let name = "has a scheme, which the name of a repository does not have";
-        return Err(fault(
-            name,
-            if text.contains('@') { example } else { &hint },
-        ));
-    }
     if let Some((name, digest)) = text.split_once('@') {
         // What stands before `@` may be a password.
         return Err(if digest.starts_with("sha") && !name.is_empty() {
@@ -119,6 +111,13 @@ fn oci_hub(text: &str) -> Result<HubConfig, (String, String)> {
                 "a login is never part of it; `docker login` stores one".to_owned(),
             )
         });
+    }
+    if let Some((_, rest)) = text.split_once("://") {
+        let hint = format!("write `{}`", rest.trim_end_matches('/'));
+        return Err(fault(
+            "has a scheme, which the name of a repository does not have",
+            &hint,
+        ));
     }
     let Some((registry, repository)) = text.split_once('/') else {
         return Err(fault(
@@ -195,5 +194,62 @@ impl HubConfig {
             written: path.into(),
             default: false,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<HubConfig, Error> {
+        HubConfig::parse(text, Utf8Path::new("/p"), &UserConfig::default())
+    }
+
+    #[test]
+    fn a_repository_of_a_registry_can_be_the_hub() {
+        for (text, registry, repository) in [
+            ("oci://ghcr.io/acme/tools", "ghcr.io", "acme/tools"),
+            (
+                "oci:registry.example:5000/a_b/c--d.e",
+                "registry.example:5000",
+                "a_b/c--d.e",
+            ),
+            ("oci://localhost/tools", "localhost", "tools"),
+            ("oci://[::1]:5000/tools", "[::1]:5000", "tools"),
+        ] {
+            let expected = HubConfig::Oci {
+                registry: registry.to_owned(),
+                repository: repository.to_owned(),
+            };
+            assert_eq!(parse(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_repository_is_explained() {
+        for (text, why) in [
+            (
+                "oci://https://ghcr.io/acme/tools",
+                "write `ghcr.io/acme/tools`",
+            ),
+            ("oci://ghcr.io/acme/tools:v1", "has the tag `v1`"),
+            ("oci://ghcr.io/acme/tools@sha256:00", "has a digest"),
+            ("oci://acme/tools", "host of a registry"),
+            ("oci://ghcr.io", "has no host and repository"),
+            ("oci://ghcr.io:x/tools", "no number up to 65535"),
+            ("oci://ghcr.io/Acme/tools", "lower-case"),
+            ("oci://ghcr.io/acme//tools", "is not the name"),
+            ("oci://me:secret@ghcr.io/acme", "`docker login` stores one"),
+            (
+                "oci:https://me:secret@ghcr.io/acme",
+                "`docker login` stores one",
+            ),
+            ("oci://", "has no host"),
+        ] {
+            let error = parse(text).unwrap_err();
+            let shown = format!("{error} {:?}", error.hints());
+            assert!(shown.contains(why), "{text}: {shown}");
+            assert!(!shown.contains("secret"), "{shown}");
+        }
     }
 }

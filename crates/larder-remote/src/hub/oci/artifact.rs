@@ -33,8 +33,10 @@ const CREATED: &str = "org.opencontainers.image.created";
 const RELEASE_KEY: &str = "vnd.larder.release";
 const INPUTS_KEY: &str = "vnd.larder.inputs";
 const CLAIM_KEY: &str = "vnd.larder.claim";
-/// The largest blob that is also written into its manifest.
-pub(super) const MAX_DATA: usize = 64 * 1024;
+/// The largest config that is also written into its manifest.
+const MAX_CONFIG_DATA: usize = 64 * 1024;
+/// The largest file that is also written into its manifest, which may have many files.
+pub(super) const MAX_DATA: usize = 16 * 1024;
 
 /// The content of the config of an artifact without one.
 pub(super) const EMPTY_CONFIG: &[u8] = b"{}";
@@ -199,7 +201,7 @@ fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
         "digest": format!("sha256:{}", Digest::of(bytes)),
         "size": bytes.len(),
     });
-    if bytes.len() <= MAX_DATA {
+    if bytes.len() <= MAX_CONFIG_DATA {
         descriptor["data"] = STANDARD.encode(bytes).into();
     }
     descriptor
