@@ -2,9 +2,10 @@
 //! [`Executor`] runs it, and the engine then checks the outputs. An executor decides nothing about
 //! keys, sources or outputs.
 //!
-//! [`LocalExecutor`] runs the commands on this machine. An executor that runs them on another
-//! machine would take the same action: the work tree is its input root, and `out` is its only
-//! output.
+//! [`LocalExecutor`] runs the commands on this machine. What runs on other machines is described by
+//! a [`remote::RemoteAction`], which has no path of this machine in it.
+
+pub mod remote;
 
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
