@@ -147,6 +147,13 @@ impl HubPublisher for OciHub {
         self.store.attach(tag, files, progress)
     }
 
+    fn copies_from(&self, id: &str) {
+        let own = format!("oci:{}/", self.name().registry());
+        if let Some(repository) = id.strip_prefix(&own) {
+            self.store.repository.mount_from(repository);
+        }
+    }
+
     fn finalize(&self, _tag: &Tag) -> Result<()> {
         Ok(())
     }

@@ -3,15 +3,15 @@
 //! A tag of a registry has up to 128 characters of `[A-Za-z0-9_.-]`. Here `_` is the escape: it is
 //! always followed by one more character, so that every name can be read back.
 //!
-//! | tag                                    | what it leads to                                        |
-//! |----------------------------------------|---------------------------------------------------------|
-//! | `nats-v2.10.24-linux-amd64`            | the asset of a platform                                 |
-//! | `nats-v2.10.24-linux-amd64-<12 hex>`   | its suffixed asset                                      |
-//! | `nats-v2.10.24_-nats_1.deb`            | any other file of a release                             |
-//! | `nats-v2.10.24_-<name>_s<12 hex>`      | the signature of the asset with this manifest           |
-//! | `v1.0.0`                               | a release of plain files                                |
-//! | `<tag>_c`                              | a claim to the tag before it                            |
-//! | `sha256-<64 hex>`                      | what refers to a manifest, for other tools              |
+//! | tag                                  | what it leads to                               |
+//! |--------------------------------------|------------------------------------------------|
+//! | `nats-v2.10.24-linux-amd64`          | the asset of a platform                        |
+//! | `nats-v2.10.24-linux-amd64-<12 hex>` | its suffixed asset                             |
+//! | `nats-v2.10.24_-nats__1.deb`         | any other file of a release                    |
+//! | `nats-v2.10.24_-<name>_s<12 hex>`    | the signature of the asset with this manifest  |
+//! | `v1.0.0`                             | a release of plain files                       |
+//! | `<tag>_c`                            | a claim to the tag before it                   |
+//! | `sha256-<64 hex>`                    | what refers to a manifest, for other tools     |
 //!
 //! In names `__` is an underscore and `_.` a plus sign. What would be too long ends in `_h` and the
 //! start of a digest of the whole; there the manifest says the name.
@@ -259,7 +259,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn different_names_have_different_tags(a in word(190), b in word(60), c in word(190), d in word(60)) {
+        fn different_names_have_different_tags(
+            a in word(190), b in word(60), c in word(190), d in word(60),
+        ) {
             let names = |release: &str, name: &str| -> Option<[String; 4]> {
                 let release: Tag = release.parse().ok()?;
                 let name: AssetName = name.replace('+', "-").parse().ok()?;
