@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::env::TestEnv;
 use crate::serve::{Serving, machine, put, sha256};
+use crate::servers::ports::free_port;
 use fake_fleet::FakeFleet;
 use program::{Behaviour, program};
 
@@ -49,13 +50,11 @@ impl Site {
     /// One with a server for HTTP.
     pub fn new() -> Self {
         let env = machine();
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
         Self {
             serving: Some(Serving::start(&env, &[])),
             fleet: None,
             env,
-            port,
+            port: free_port(),
         }
     }
 

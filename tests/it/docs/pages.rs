@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 
 use crate::env::{LARDER, Output, REPO, TestEnv};
 use crate::fake_github::{FakeGitHub, Visibility, WRITE};
+use crate::servers::ports::free_port;
 
 /// Runs the blocks of a document and returns the number of shell blocks that ran.
 fn run(document: &str) -> usize {
@@ -45,7 +46,10 @@ fn run(document: &str) -> usize {
                     .set("LARDER_GITHUB_SETTLE", "1s");
                 servers.push(github);
             } else if word == "free ports" {
-                ports = value.split(' ').map(|port| (port, free_port())).collect();
+                ports = value
+                    .split(' ')
+                    .map(|port| (port, free_port().to_string()))
+                    .collect();
                 let [(_, grpc), (_, http)] = &ports[..] else {
                     panic!("{document}: `<!-- free ports: GRPC HTTP -->`");
                 };
@@ -84,16 +88,6 @@ fn run(document: &str) -> usize {
         }
     }
     ran
-}
-
-/// A port that nobody listens on now.
-fn free_port() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener
-        .local_addr()
-        .expect("an address")
-        .port()
-        .to_string()
 }
 
 /// The programs that a page has started, whose ids are in `*.pid`. They end with the test.

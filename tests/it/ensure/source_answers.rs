@@ -5,6 +5,7 @@ use larder_core::model::Digest;
 
 use crate::env::TestEnv;
 use crate::fake_github::{FakeGitHub, Visibility, WRITE};
+use crate::servers::ports::free_port;
 use crate::servers::scripted::{Reply, Script};
 
 const BYTES: &str = "#!/bin/sh\necho tool 1.0.0\n";
@@ -252,11 +253,7 @@ fn each_class_of_answer_decides_which_source_is_asked_next() {
 
 #[test]
 fn a_dead_host_is_tried_once_for_a_whole_run() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     // A closed port, and a host name that does not resolve (for which the hosts file is read first,
     // for both address families).
     for (hub, call, word, most) in [

@@ -217,7 +217,7 @@ fn the_tasks_and_ci_example_works() {
 fn the_services_example_works() {
     let env = example("services");
     // Another test could use the port of the example.
-    let port = crate::tasks::free_port().to_string();
+    let port = crate::servers::ports::free_port().to_string();
     env.write(
         "versions.yml",
         env.read("versions.yml").replace("8421", &port),

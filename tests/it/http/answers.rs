@@ -8,6 +8,7 @@ use larder_core::cancel::Cancel;
 use larder_remote::http::{Client, Credential, Request, Secret, Settings};
 
 use super::{client, fetch, quick};
+use crate::servers::ports::free_port;
 use crate::servers::scripted::{Reply, Script};
 
 #[test]
@@ -150,12 +151,7 @@ fn an_html_page_or_an_empty_body_is_not_an_asset() {
 
 #[test]
 fn an_unreachable_host_is_tried_once_per_run() {
-    // A closed port: the listener is dropped at once.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     for host in [
         format!("http://127.0.0.1:{port}"),
         "https://no-such-host.invalid".to_owned(),

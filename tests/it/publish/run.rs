@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::git;
 use crate::env::{Output, TestEnv};
 use crate::servers::files::{Fault, FileServer};
+use crate::servers::ports::free_port;
 use crate::servers::scripted::{Reply, Script};
 
 /// A project with a folder hub that a server shows to everybody, a tap and a bucket.
@@ -200,9 +201,7 @@ fn nothing_is_pushed_before_every_asset_is_public_and_right() {
 
 #[test]
 fn one_channel_that_fails_does_not_stop_the_others() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = format!("http://{}/arc-bin.git", closed.local_addr().unwrap());
-    drop(closed);
+    let nobody = format!("http://127.0.0.1:{}/arc-bin.git", free_port());
     let published = Published::with(&format!("  aur: {{git: \"{nobody}\"}}\n"), "").installed();
     // Only a channel without an answer failed: trying later can help.
     let run = published.publish().exits(5);

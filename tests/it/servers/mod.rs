@@ -5,6 +5,7 @@ pub mod files;
 pub mod git;
 pub mod npm;
 pub mod nuget;
+pub mod ports;
 #[cfg(unix)]
 pub mod postgres;
 pub mod pypi;

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each of the two needs some of it")]
 
+use crate::servers::ports::free_port;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -94,8 +95,7 @@ impl PostgresServer {
         succeeded(initdb.output().expect("run initdb"));
         // Another process can take the port before the server does.
         for _ in 0..5 {
-            let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-            let port = free.expect("a free port").port();
+            let port = free_port();
             if let Some(child) = launch(&programs, &folder, port) {
                 return Some(Self {
                     child,

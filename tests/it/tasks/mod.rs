@@ -6,8 +6,6 @@ mod run;
 mod services;
 
 #[cfg(target_os = "linux")]
-pub use services::free_port;
-
 use crate::env::TestEnv;
 
 const TASKS: &str = r#"sources: [build]

@@ -10,6 +10,7 @@ use super::{BAD, Farm, fleet_machine, lines, move_to, roll_out, rollout, serving
 use crate::env::{Output, TestEnv};
 use crate::serve::guarded::access::tokens;
 use crate::serve::{Serving, sha256};
+use crate::servers::ports::free_port;
 
 /// Runs `larder fleet` against a server.
 fn fleet(env: &TestEnv, serving: &Serving, args: &str) -> Output {
@@ -320,9 +321,7 @@ fn mistakes_are_explained() {
     env.set("LARDER_SERVER", format!("http://{}", serving.address));
     assert_eq!(env.larder(["fleet", "nodes"]).code, Some(0));
     // Nobody is there.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = free.local_addr().expect("an address");
-    drop(free);
+    let address = format!("127.0.0.1:{}", free_port());
     env.set("LARDER_HTTP_RETRIES", "0");
     let output = env.larder(["fleet", "nodes", "--server", &format!("http://{address}")]);
     assert_eq!(output.code, Some(5), "{}", output.stderr);

@@ -9,6 +9,7 @@ use crate::env::TestEnv;
 use crate::http::noise;
 use crate::serve::files::MATRIX;
 use crate::serve::{Connection, LONG, Response, Serving, machine, put};
+use crate::servers::ports::free_port;
 
 const FILE: &str = "tool-1.0.0-linux-x86_64";
 
@@ -23,9 +24,7 @@ struct Nginx {
 
 impl Nginx {
     fn start(env: &TestEnv) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("bind");
-        let address = free.local_addr().expect("an address");
-        drop(free);
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         // If root starts it, it reads the files as another user.
         env.sh("mkdir nginx && cp -rp binaries nginx/ && chmod -R a+rX nginx");
         let base = env.path("nginx");

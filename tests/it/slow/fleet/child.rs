@@ -18,7 +18,7 @@ pub enum Kind {
     Refuses,
 }
 
-/// The bytes of a version. `--port` is where it serves `/health`; in the file of `--log` it writes
+/// The bytes of a version. `--address` is where it serves `/health`; in the file of `--log` it writes
 /// its start. Two that run at the same time write `TWO` there.
 pub fn program(version: &str, kind: Kind) -> String {
     format!(
@@ -39,7 +39,8 @@ if KIND == "Crashes":
     sys.exit(3)
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 started = time.monotonic()
-server = socket.create_server(("127.0.0.1", int(value("--port"))))
+host, port = value("--address").rsplit(":", 1)
+server = socket.create_server((host, int(port)))
 server.settimeout(0.1)
 while True:
     is_late = time.monotonic() - started > 1

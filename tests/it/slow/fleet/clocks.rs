@@ -13,7 +13,7 @@ fn at(shift: &str) -> Prefix {
 }
 
 fn both_ways(server: &str, agents: [&str; 3]) {
-    let mut world = World::new("127.0.0.1", at(server));
+    let mut world = World::new(at(server));
     for (number, shift) in agents.iter().enumerate() {
         world.start_agent(&format!("agent-{number}"), &at(shift));
     }
@@ -56,7 +56,7 @@ fn the_servers_clock_jumps_during_a_rollout() {
         &format!("FAKETIME_TIMESTAMP_FILE={file}"),
     ]
     .map(str::to_owned);
-    let mut world = World::new("127.0.0.1", [&at("+0")[..], &follows].concat());
+    let mut world = World::new([&at("+0")[..], &follows].concat());
     world.start_agents(3);
     world.release("2.0.0", Kind::Good);
     let id = world.roll_out("2.0.0", &json!({"soak": "3s", "max_in_flight": 3}));

@@ -72,7 +72,7 @@ fn half_of_the_nodes_are_cut_off_and_catch_up() {
         eprintln!("skipped: no network namespace can be made here");
         return;
     };
-    let mut world = World::new("10.231.7.1", netns(&networks.near));
+    let mut world = World::in_network("10.231.7.1", netns(&networks.near));
     let (near, far) = (netns(&networks.near), netns(&networks.far));
     for number in 0..6 {
         let place = if number % 2 == 0 { &near } else { &far };

@@ -8,7 +8,7 @@ use super::{Prefix, World, members};
 
 #[test]
 fn bad_versions_are_taken_back_and_a_good_one_reaches_all() {
-    let mut world = World::new("127.0.0.1", Prefix::new());
+    let mut world = World::new(Prefix::new());
     world.start_agents(50);
     let bad = [
         ("2.0.0", Kind::Crashes),

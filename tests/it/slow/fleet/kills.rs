@@ -84,7 +84,7 @@ impl World {
 
 /// Rollouts in one world, each of them with a kill. Returns the number of kills.
 fn sweep(kind: Kind, postgres: Option<PostgresServer>, ordinary: u64) -> usize {
-    let mut world = World::with_database("127.0.0.1", Prefix::new(), postgres);
+    let mut world = World::with_database(Prefix::new(), postgres);
     world.start_agents(4);
     let is_good = kind == Kind::Good;
     // A bad version must not hold for so long.
@@ -167,7 +167,7 @@ fn the_database_is_away_while_a_version_moves() {
     let Some(postgres) = database() else {
         return;
     };
-    let mut world = World::with_database("127.0.0.1", Prefix::new(), Some(postgres));
+    let mut world = World::with_database(Prefix::new(), Some(postgres));
     world.start_agents(4);
     world.release("2.0.0", Kind::Good);
     let first = world.last_event();
@@ -188,7 +188,7 @@ fn the_database_is_away_while_a_version_moves() {
 
 #[test]
 fn agents_are_killed_on_their_way() {
-    let mut world = World::new("127.0.0.1", Prefix::new());
+    let mut world = World::new(Prefix::new());
     world.start_agents(2);
     let all = json!({"canary": 2, "soak": "1s", "max_in_flight": 2});
     let mut number = 0;

@@ -1,7 +1,7 @@
 //! Hundreds of agents, and a server that is killed while they send heartbeats.
 //! `tests/programs/fleet_load.rs` measures the same with thousands.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use larder_core::model::Digest;
@@ -9,17 +9,9 @@ use serde_json::Value;
 
 use crate::fleet_load::{self, Options};
 use crate::serve::{Serving, machine};
+use crate::servers::ports::free_port;
 
 const AGENTS: u32 = 300;
-/// Below the ports that systems choose for connections.
-const PORTS: std::ops::Range<u16> = 20_000..30_000;
-
-/// A port that stays free while the server is away.
-fn port(from: u16) -> u16 {
-    let mut ports = (from..PORTS.end).chain(PORTS.start..from);
-    let free = ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
-    free.expect("a free port")
-}
 
 fn publish(serving: &Serving, version: &str) -> String {
     let bytes = format!("the server of {version}");
@@ -51,10 +43,7 @@ fn wait_for_all(serving: &Serving, checksum: &str) {
 #[test]
 fn a_server_that_is_killed_loses_none_of_its_agents() {
     let env = machine();
-    let first = PORTS.start + u16::try_from(std::process::id() % 9_000).expect("a small number");
-    let http = port(first);
-    let grpc = port(http + 1);
-    let (http, grpc) = (http.to_string(), grpc.to_string());
+    let [http, grpc] = [free_port(), free_port()].map(|port| port.to_string());
     let options = ["--port", &http, "--grpc-port", &grpc, "--heartbeat", "1s"];
     let start = || {
         let mut command = env.command(["serve"]);

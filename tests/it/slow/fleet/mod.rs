@@ -70,6 +70,18 @@ impl Drop for Running {
             .stderr(Stdio::null())
             .status();
         let _ = self.child.wait();
+        // What a wrapper has started ends a moment later, and the next server takes its address. If
+        // nobody asks for its exit status, it stays known for good.
+        for _ in 0..500 {
+            let exists = Command::new("kill")
+                .args(["-s", "0", "--", &group])
+                .stderr(Stdio::null())
+                .status();
+            if !exists.is_ok_and(|status| status.success()) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
@@ -84,23 +96,39 @@ struct World {
     http: String,
     grpc: String,
     agents: BTreeMap<String, Running>,
+    addresses: Addresses,
+    /// The numbers of the addresses of the children, by agent.
+    numbers: BTreeMap<String, usize>,
     /// Before the server and before requests to it.
     prefix: Prefix,
-    /// Ports of the children, by agent.
-    ports: BTreeMap<String, u16>,
     /// The database, if it is not the file of SQLite.
     postgres: Option<PostgresServer>,
 }
 
 impl World {
-    /// A server with `app` 1.0.0 in the channel `stable`. `address` is where it listens, in the
-    /// network of the prefix.
-    fn new(address: &str, prefix: Prefix) -> Self {
-        Self::with_database(address, prefix, None)
+    /// A server with `app` 1.0.0 in the channel `stable`.
+    fn new(prefix: Prefix) -> Self {
+        Self::with_database(prefix, None)
     }
 
     /// The same, with its state in PostgreSQL.
-    fn with_database(address: &str, prefix: Prefix, postgres: Option<PostgresServer>) -> Self {
+    fn with_database(prefix: Prefix, postgres: Option<PostgresServer>) -> Self {
+        let addresses = Addresses::new();
+        let address = addresses.at(253);
+        Self::at(&address, addresses, prefix, postgres)
+    }
+
+    /// The same, whose server listens on an address in the network of the prefix.
+    fn in_network(address: &str, prefix: Prefix) -> Self {
+        Self::at(address, Addresses::new(), prefix, None)
+    }
+
+    fn at(
+        address: &str,
+        addresses: Addresses,
+        prefix: Prefix,
+        postgres: Option<PostgresServer>,
+    ) -> Self {
         let mut env = machine();
         let line = |name: &str, role: &str, secret: &str| {
             format!(
@@ -117,15 +145,15 @@ impl World {
         let allowed = format!("allow_http: [\"{address}\"]\n");
         std::fs::write(env.home().join("config.yml"), allowed).expect("write");
         env.set("LARDER_CONFIG", "~/config.yml");
-        let [http, grpc] = free_ports();
         let mut world = Self {
             env,
             server: None,
-            http: format!("{address}:{http}"),
-            grpc: format!("{address}:{grpc}"),
+            http: format!("{address}:20080"),
+            grpc: format!("{address}:20070"),
             agents: BTreeMap::new(),
+            addresses,
+            numbers: BTreeMap::new(),
             prefix,
-            ports: BTreeMap::new(),
             postgres,
         };
         world.release("1.0.0", Kind::Good);
@@ -187,10 +215,9 @@ impl World {
 
     /// Another agent, in another place. One that was there before starts again.
     fn start_agent(&mut self, name: &str, prefix: &Prefix) {
-        let port = *self
-            .ports
-            .entry(name.to_owned())
-            .or_insert_with(|| free_ports::<1>()[0]);
+        let next = self.numbers.len() + 1;
+        let number = *self.numbers.entry(name.to_owned()).or_insert(next);
+        let address = format!("{}:20080", self.addresses.at(number));
         let (http, grpc) = (&self.http, &self.grpc);
         self.env.write(
             &format!("{name}/agent.toml"),
@@ -198,9 +225,9 @@ impl World {
                 "[agent]\nagent_id = \"{name}\"\nmaster_host = \"{grpc}\"\nchannel = \"stable\"\n\
                  token_file = \"../join\"\n[storage]\nname = \"{NAME}\"\n\
                  master_binary_url = \"http://{http}\"\ndata_dir = \"data\"\n\
-                 args = [\"--port\", \"{port}\", \"--log\", \"{}\"]\n\
-                 health = {{http = \"http://127.0.0.1:{port}/health\", interval = \"300ms\", \
-                 grace = \"8s\", passes = 2, failures = 3}}\n",
+                 args = [\"--address\", \"{address}\", \"--log\", \"{}\"]\n\
+                 health = {{http = \"http://{address}/health\", interval = \"300ms\", \
+                 grace = \"20s\", passes = 2, failures = 3}}\n",
                 self.env.path(format!("{name}/child.log"))
             ),
         );
@@ -279,7 +306,7 @@ impl World {
     fn roll_out(&self, version: &str, more: &Value) -> String {
         let mut request = json!({
             "name": NAME, "channel": "stable", "version": version,
-            "soak": "3s", "deadline": "60s", "max_in_flight": "50%",
+            "soak": "3s", "deadline": "120s", "max_in_flight": "50%",
         });
         for (key, value) in more.as_object().into_iter().flatten() {
             request[key] = value.clone();
@@ -360,12 +387,21 @@ impl World {
         }
     }
 
-    /// What everyone has logged, for a test that fails.
+    /// What everyone has logged, for a test that fails: first of the agents that are not healthy.
     fn told(&self) -> String {
-        let mut told = self.server.as_ref().map_or_else(String::new, Running::log);
-        for (name, agent) in &self.agents {
+        let nodes = self.request("GET", "/api/nodes", None);
+        let nodes = nodes.map_or(Value::Null, |(_, nodes)| nodes);
+        let is_healthy = |name: &str| {
+            let mut nodes = nodes.as_array().into_iter().flatten();
+            nodes.any(|node| node["agent_id"] == name && node["health"] == "healthy")
+        };
+        let mut agents: Vec<_> = self.agents.iter().collect();
+        agents.sort_by_key(|(name, _)| is_healthy(name));
+        let mut told = String::new();
+        for (name, agent) in agents {
             told += &format!("--- {name} {}\n{}\n", self.status(name), agent.log());
         }
+        told += &self.server.as_ref().map_or_else(String::new, Running::log);
         told
     }
 
@@ -406,9 +442,32 @@ fn processes_with(folder: &str) -> Vec<u64> {
     .collect()
 }
 
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
-    listeners.map(|listener| listener.local_addr().expect("an address").port())
+/// Addresses of this machine that no other test uses. A port of 127.0.0.1 that was free can be taken
+/// by a connection before it is listened on, and can be found free twice.
+struct Addresses {
+    /// The first three numbers.
+    network: String,
+    /// Keeps others from using them.
+    _held: TcpListener,
+}
+
+impl Addresses {
+    fn new() -> Self {
+        let free = (1..=255).find_map(|number| {
+            let network = format!("127.71.{number}");
+            let held = TcpListener::bind(format!("{network}.254:20080")).ok()?;
+            Some(Self {
+                network,
+                _held: held,
+            })
+        });
+        free.expect("a network that no other test uses")
+    }
+
+    /// The one with this number, up to 253.
+    fn at(&self, number: usize) -> String {
+        format!("{}.{number}", self.network)
+    }
 }
 
 fn members<'a>(rollout: &'a Value, phase: &str) -> Vec<&'a str> {

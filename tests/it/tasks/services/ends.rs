@@ -2,8 +2,9 @@
 
 use std::process::Stdio;
 
-use super::{free_port, kill, nothing_is_left, pids, project, runs, signal, wait_for, wait_until};
+use super::{kill, nothing_is_left, pids, project, runs, signal, wait_for, wait_until};
 use crate::env::TestEnv;
+use crate::servers::ports::free_port;
 
 /// A project with a service whose children ignore TERM, and others.
 fn services() -> TestEnv {

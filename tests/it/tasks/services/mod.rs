@@ -9,10 +9,10 @@ mod up;
 
 use std::net::TcpListener;
 use std::process::{Child, Command};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::env::TestEnv;
+use crate::servers::ports::free_port;
 
 /// Longer than anything here takes, on any machine.
 const LONG: Duration = Duration::from_mins(1);
@@ -47,19 +47,6 @@ setsid sh loop.sh &
 while [ "$(wc -l < pids)" -lt "$((before + 2))" ]; do sleep 0.01; done
 exec "$@"
 "#;
-
-/// A port at which nobody listens. Those of the system's own choice could be given to another test in
-/// the meantime.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 10_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 20;
-    loop {
-        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
 
 /// A project with these services and tasks, and the programs for them.
 fn project(text: &str) -> TestEnv {

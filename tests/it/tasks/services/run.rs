@@ -2,8 +2,9 @@
 
 use std::net::TcpListener;
 
-use super::{Downed, SERVER, free_port, nothing_is_left, pids, project, runs, wait_for};
+use super::{Downed, SERVER, nothing_is_left, pids, project, runs, wait_for};
 use crate::env::{Output, TestEnv};
+use crate::servers::ports::free_port;
 
 /// `action subject=outcome` of each line, in order.
 fn steps(out: &Output) -> Vec<String> {

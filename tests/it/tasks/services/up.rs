@@ -4,8 +4,9 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::{Downed, free_port, nothing_is_left, pids, project, runs, wait_until};
+use super::{Downed, nothing_is_left, pids, project, runs, wait_until};
 use crate::env::{Output, TestEnv};
+use crate::servers::ports::free_port;
 
 /// The line about services, by the name of each.
 fn services(out: &Output) -> Vec<Value> {
