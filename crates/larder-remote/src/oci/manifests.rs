@@ -1,5 +1,7 @@
 //! Manifests and indexes of images.
 
+use std::time::Duration;
+
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Digest;
 use serde_json::{Value, json};
@@ -52,6 +54,11 @@ impl Manifest {
         matches!(self.media_type.as_str(), OCI_INDEX | DOCKER_INDEX)
     }
 }
+
+/// How often a manifest is put that a registry can't store at once.
+const TRIES: u32 = 6;
+/// The pause before the second try; it grows with each further one.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What became of a manifest that was to be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,8 +138,8 @@ impl Repository {
     pub fn put_new_manifest(&self, tag: &str, manifest: &Manifest) -> Result<bool> {
         let answer = self.send_manifest(tag, manifest, true)?;
         let code = answers::code(&answer).unwrap_or_default();
-        let is_taken = matches!(answer.status, 409 | 412)
-            || answer.status == 400 && matches!(code.as_str(), "TAG_INVALID" | "DENIED");
+        let is_taken =
+            matches!(answer.status, 409 | 412) || answer.status == 400 && code == "TAG_INVALID";
         if is_taken {
             return Ok(false);
         }
@@ -146,15 +153,29 @@ impl Repository {
 
     fn send_manifest(&self, reference: &str, manifest: &Manifest, is_new: bool) -> Result<Answer> {
         let url = self.name.url(&format!("manifests/{reference}"))?;
-        self.send(Right::Push, || {
-            let request = Request::new(Method::PUT, url.clone())?
-                .once()
-                .bytes(manifest.bytes.clone(), &manifest.media_type)?;
-            if is_new {
-                return request.header("if-none-match", "*");
+        let mut tries = 0;
+        loop {
+            let answer = self.send(Right::Push, || {
+                let request = Request::new(Method::PUT, url.clone())?
+                    .once()
+                    .bytes(manifest.bytes.clone(), &manifest.media_type)?;
+                if is_new {
+                    return request.header("if-none-match", "*");
+                }
+                Ok(request)
+            })?;
+            // Some registries say this while another writer stores the same content. The digest is
+            // right, and what the manifest names is there, so it passes.
+            let is_passing = answer.status == 400
+                && answers::code(&answer).is_some_and(|code| {
+                    matches!(code.as_str(), "DIGEST_INVALID" | "MANIFEST_BLOB_UNKNOWN")
+                });
+            tries += 1;
+            if !is_passing || tries == TRIES {
+                return Ok(answer);
             }
-            Ok(request)
-        })
+            self.client.cancel().sleep(PAUSE * tries)?;
+        }
     }
 
     /// Deletes a manifest, with the tags that lead to it.

@@ -44,12 +44,11 @@ impl Repository {
         manifest: &Manifest,
         pause: Duration,
     ) -> Result<bool> {
-        let has_lists = match self.lists_referrers.get() {
-            Some(has_lists) => *has_lists,
-            None => {
-                let has_lists = self.own_list(subject)?.is_some();
-                *self.lists_referrers.get_or_init(|| has_lists)
-            }
+        let has_lists = if let Some(has_lists) = self.lists_referrers.get() {
+            *has_lists
+        } else {
+            let has_lists = self.own_list(subject)?.is_some();
+            *self.lists_referrers.get_or_init(|| has_lists)
         };
         if has_lists {
             return Ok(false);

@@ -2,16 +2,21 @@
 //! it has, and the rest is sent in the same session. A blob that another repository of the registry
 //! has is mounted instead.
 
+use std::time::Duration;
+
 use camino::Utf8Path;
 use larder_core::error::{Error, Kind, Result};
+use larder_core::fs::{self, IoContext as _};
 use larder_core::model::Digest;
 
 use super::auth::Right;
 use super::{Blob, Repository, answers};
-use crate::http::{Answer, Method, Request, Sent, Url};
+use crate::http::{Answer, Method, Request, Sent as Progress, Url};
 
 /// How often an upload that broke off is continued.
 const RESUMES: usize = 5;
+/// The pause before bytes are sent again that another writer sends, too.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where the bytes of a blob are.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +25,23 @@ enum Bytes<'a> {
     Memory(&'a [u8]),
 }
 
+/// What became of bytes that were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    /// The registry has them.
+    Stored,
+    /// The registry says that they have another digest, but they have the right one.
+    Garbled,
+}
+
 impl Bytes<'_> {
+    fn digest(self) -> Result<Digest> {
+        match self {
+            Self::File(path) => Ok(Digest::of_reader(fs::open(path)?).at("read", path)?.0),
+            Self::Memory(bytes) => Ok(Digest::of(bytes)),
+        }
+    }
+
     fn shown(self) -> String {
         match self {
             Self::File(path) => path.to_string(),
@@ -31,7 +52,7 @@ impl Bytes<'_> {
 
 impl Repository {
     /// Uploads a blob from a file unless it is there. `sent` is told how many bytes go out.
-    pub fn upload_blob(&self, blob: &Blob, file: &Utf8Path, sent: Sent<'_>) -> Result<()> {
+    pub fn upload_blob(&self, blob: &Blob, file: &Utf8Path, sent: Progress<'_>) -> Result<()> {
         self.upload_missing(blob, Bytes::File(file), sent)
     }
 
@@ -45,7 +66,7 @@ impl Repository {
         Ok(blob)
     }
 
-    fn upload_missing(&self, blob: &Blob, from: Bytes<'_>, sent: Sent<'_>) -> Result<()> {
+    fn upload_missing(&self, blob: &Blob, from: Bytes<'_>, sent: Progress<'_>) -> Result<()> {
         if self.has_blob(&blob.digest)? {
             return Ok(());
         }
@@ -59,19 +80,30 @@ impl Repository {
         Err(error)
     }
 
-    fn upload(&self, blob: &Blob, from: Bytes<'_>, sent: Sent<'_>) -> Result<()> {
+    fn upload(&self, blob: &Blob, from: Bytes<'_>, sent: Progress<'_>) -> Result<()> {
         let Some(mut session) = self.start(blob)? else {
             return Ok(());
         };
         let mut offset = 0;
         for _ in 0..RESUMES {
             let error = match self.send_rest(&session, blob, from, offset, sent) {
-                Err(error) if error.kind() == Kind::Unavailable => error,
-                ended => return ended,
+                Ok(Sent::Stored) => return Ok(()),
+                Ok(Sent::Garbled) => None,
+                Err(error) if error.kind() == Kind::Unavailable => Some(error),
+                Err(error) => return Err(error),
             };
             if self.has_blob(&blob.digest).unwrap_or(false) {
                 return Ok(());
             }
+            let Some(error) = error else {
+                // Another writer uploads the same bytes.
+                self.client.cancel().sleep(PAUSE)?;
+                let Some(next) = self.start(blob)? else {
+                    return Ok(());
+                };
+                (session, offset) = (next, 0);
+                continue;
+            };
             match self.received(&session)? {
                 Some((next, has)) if has > offset && has <= blob.size => {
                     (session, offset) = (next, has);
@@ -130,8 +162,8 @@ impl Repository {
         blob: &Blob,
         from: Bytes<'_>,
         offset: u64,
-        sent: Sent<'_>,
-    ) -> Result<()> {
+        sent: Progress<'_>,
+    ) -> Result<Sent> {
         let octets = "application/octet-stream";
         let body = |request: Request<'static>| match from {
             Bytes::File(path) => request.part(path.as_std_path(), offset..blob.size, octets, sent),
@@ -163,6 +195,9 @@ impl Repository {
             body(request)
         })?;
         if answers::code(&answer).as_deref() == Some("DIGEST_INVALID") {
+            if from.digest()? == blob.digest {
+                return Ok(Sent::Garbled);
+            }
             return Err(Error::integrity(format!(
                 "{} received other bytes than those of {}",
                 self.name,
@@ -181,7 +216,7 @@ impl Repository {
                 from.shown()
             ))
             .cause(format!("{digest} was sent, and {stated} is there"))),
-            _ => Ok(()),
+            _ => Ok(Sent::Stored),
         }
     }
 

@@ -355,7 +355,8 @@ fn refusal(seen: &Seen, state: &State, login: Login, realm: Option<&str>) -> Opt
                 realm.unwrap_or_default()
             );
             if let Some(name) = name {
-                challenge += &format!(",scope=\"repository:{name}:{right}\"");
+                let scope = format!(",scope=\"repository:{name}:{right}\"");
+                challenge.push_str(&scope);
             }
             (!may).then(|| error(401, "UNAUTHORIZED").header("www-authenticate", &challenge))
         }

@@ -10,13 +10,13 @@
 //! 3. Read the claim: it names the manifest that gets the tag, the same for every writer.
 //! 4. If the tag is still free, its owner puts that manifest there. Others do it for an owner that
 //!    is gone.
-//! 5. Read the tag again: what is there is the answer. Delete the claim, where the registry deletes.
+//! 5. Read the tag again: what is there is the answer. Delete the claim, if the registry deletes.
 //!
 //! A writer that needed longer than half that time between reading and writing the claim does not
-//! rely on having it: it starts anew, and then sees a claim. A window remains only for a writer that
-//! is stopped for longer than that time after step 3, or a registry that shows writes later: then a
-//! second manifest may replace the first. Both are whole, and which one stands is the same for all
-//! later readers.
+//! rely on having it: it starts anew, and then sees a claim. A window remains only for a writer
+//! that is stopped for longer than that time after step 3, or a registry that shows writes later:
+//! then a second manifest may replace the first. Both are whole, and which one stands is the same
+//! for all later readers.
 //!
 //! A registry that knows `If-None-Match: *`, or has tags that can't be moved, refuses the second
 //! write; then the first one stands without any window.

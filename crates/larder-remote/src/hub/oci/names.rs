@@ -92,7 +92,7 @@ pub(super) fn may_be_of(tag: &str, release: &Tag) -> bool {
         Some("") => true,
         Some(rest) => rest
             .strip_prefix('-')
-            .map_or(rest.starts_with("_-"), |platform| is_platform(platform)),
+            .map_or(rest.starts_with("_-"), is_platform),
         None => false,
     }
 }

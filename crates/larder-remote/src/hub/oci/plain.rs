@@ -171,7 +171,7 @@ impl Store {
             check_name(&file.name)?;
             attached.push(match self.joined(tag, &file.name)? {
                 None => Attachment::Added,
-                Some(there) => self.same(tag, file, &there)?,
+                Some(there) => same(tag, file, &there)?,
             });
         }
         let missing = files.iter().zip(&attached);
@@ -207,25 +207,25 @@ impl Store {
             if standing.digest != ours.manifest.digest
                 && let Some(there) = Stored::parse(&ours.tag, standing)
             {
-                self.same(tag, file, &there)?;
+                same(tag, file, &there)?;
             }
         }
         Ok(attached)
     }
+}
 
-    /// Checks that a file that is there has the same bytes.
-    fn same(&self, tag: &Tag, file: &PlainFile<'_>, there: &Stored) -> Result<Attachment> {
-        let theirs = there.file(&file.name).map(|part| part.blob.digest);
-        match theirs {
-            Some(theirs) if theirs == file.sha256 => Ok(Attachment::Present),
-            Some(theirs) => Err(differs(tag, &file.name, &file.sha256, &theirs.to_string())),
-            None => Err(differs(
-                tag,
-                &file.name,
-                &file.sha256,
-                "another kind of artifact",
-            )),
-        }
+/// Checks that a file that is there has the same bytes.
+fn same(tag: &Tag, file: &PlainFile<'_>, there: &Stored) -> Result<Attachment> {
+    let theirs = there.file(&file.name).map(|part| part.blob.digest);
+    match theirs {
+        Some(theirs) if theirs == file.sha256 => Ok(Attachment::Present),
+        Some(theirs) => Err(differs(tag, &file.name, &file.sha256, &theirs.to_string())),
+        None => Err(differs(
+            tag,
+            &file.name,
+            &file.sha256,
+            "another kind of artifact",
+        )),
     }
 }
 

@@ -95,8 +95,8 @@ impl Store {
             None => None,
         };
         Ok(Receipt {
-            attested,
             signatures,
+            attested,
             ..Receipt::plain(tag, outcomes)
         })
     }

@@ -58,25 +58,18 @@ enum Found {
 impl Store {
     /// The bytes of a small file.
     pub(super) fn small_file(&self, tag: &Tag, name: &AssetName) -> Result<Option<Vec<u8>>> {
-        match self.find(tag, name)? {
-            None => Ok(None),
-            Some(Found::Bytes(bytes)) => Ok(Some(bytes)),
-            Some(Found::Part(part)) if part.data.is_some() || part.blob.size <= MAX_SIDECAR => {
-                match part.data {
-                    Some(data) => Ok(Some(data)),
-                    None => {
-                        let place = format!("{} of {tag}", name);
-                        let body = self.open(&part)?;
-                        body.map(|body| crate::http::read_small(body, MAX_SIDECAR, &place))
-                            .transpose()
-                    }
-                }
-            }
-            Some(Found::Part(part)) => Err(larder_core::error::Error::unavailable(format!(
-                "{name} of {tag} has {} bytes, which is too much for a small file",
-                part.blob.size
-            ))),
+        let part = match self.find(tag, name)? {
+            None => return Ok(None),
+            Some(Found::Bytes(bytes)) => return Ok(Some(bytes)),
+            Some(Found::Part(part)) => part,
+        };
+        if let Some(data) = part.data {
+            return Ok(Some(data));
         }
+        let place = format!("{name} of {tag}");
+        let body = self.open(&part)?;
+        body.map(|body| crate::http::read_small(body, MAX_SIDECAR, &place))
+            .transpose()
     }
 
     /// The bytes of a file as a stream.

@@ -40,16 +40,17 @@ impl Store {
         Ok(manifest.and_then(|manifest| Stored::parse(tag, manifest)))
     }
 
-    /// An asset. Its tag may be taken by an asset with the same platform and another name; then it is
-    /// where other files are.
+    /// An asset. Its tag may be taken, such as by an asset with the same platform and another name;
+    /// then it is where other files are.
     pub(super) fn asset(&self, release: &Tag, asset: &AssetName) -> Result<Option<Stored>> {
         let Some(tag) = names::asset_tag(release, asset) else {
             return Ok(None);
         };
-        let Some(found) = self.stored(&tag)? else {
+        let Some(manifest) = self.repository.manifest(&tag)? else {
             return Ok(None);
         };
-        if found.is_asset(release, asset) {
+        let found = Stored::parse(&tag, manifest);
+        if let Some(found) = found.filter(|found| found.is_asset(release, asset)) {
             return Ok(Some(found));
         }
         let other = self.stored(&names::file_tag(release, asset))?;

@@ -24,6 +24,7 @@ mod races;
 mod registry;
 #[path = "../../../../../../tests/it/servers/scripted.rs"]
 mod scripted;
+mod signed;
 
 use registry::Registry;
 

@@ -110,16 +110,11 @@ fn killed_at(n: usize, lost: bool) -> bool {
 #[test]
 fn a_publisher_that_is_killed_at_any_request_is_continued() {
     for lost in [false, true] {
-        let runs: Vec<usize> = (1..40).collect();
-        let done = std::thread::scope(|scope| {
-            let runs: Vec<_> = runs
-                .iter()
-                .map(|n| scope.spawn(move || killed_at(*n, lost)))
+        let done: Vec<bool> = std::thread::scope(|scope| {
+            let runs: Vec<_> = (1..40)
+                .map(|n| scope.spawn(move || killed_at(n, lost)))
                 .collect();
-            runs.into_iter()
-                .filter(|_| true)
-                .map(|run| run.join().unwrap())
-                .collect::<Vec<_>>()
+            runs.into_iter().map(|run| run.join().unwrap()).collect()
         });
         assert!(
             !done[0] && done[38],
@@ -149,4 +144,39 @@ fn a_claim_of_a_writer_that_is_gone_is_honoured() {
     assert_eq!(registry.tags(REPOSITORY), ["arc-v1-linux-amd64"]);
     // It is another one now, so it is not removed.
     hub(&registry).remove_leftover(&leftovers[0]).unwrap();
+}
+
+#[test]
+fn writers_of_one_list_of_referrers_lose_nothing() {
+    let registry = Registry::start();
+    registry.slow_down(Duration::from_millis(3));
+    let subject = Digest::of(b"subject");
+    std::thread::scope(|scope| {
+        for n in 0..6 {
+            let hub = hub(&registry);
+            scope.spawn(move || {
+                let manifest = serde_json::json!({
+                    "schemaVersion": 2,
+                    "mediaType": crate::oci::OCI_MANIFEST,
+                    "annotations": {"number": n.to_string()},
+                });
+                let manifest = crate::oci::Manifest::of(&manifest);
+                let repository = &hub.store.repository;
+                let reference = format!("sha256:{}", manifest.digest);
+                repository.put_manifest(&reference, &manifest).unwrap();
+                repository
+                    .add_referrer(&subject, &manifest, hub.store.settle)
+                    .unwrap();
+            });
+        }
+    });
+    assert_eq!(
+        hub(&registry)
+            .store
+            .repository
+            .referrers(&subject)
+            .unwrap()
+            .len(),
+        6
+    );
 }
