@@ -44,8 +44,8 @@ pub struct Args {
     /// Show which source would be used, and change nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Install from this hub: a folder, a url (also that of a running `larder serve`), or
-    /// github:owner/name.
+    /// Install from this hub: a folder, a url (also that of a running `larder serve`),
+    /// github:owner/name, or oci://registry/repository.
     #[arg(long, value_name = "HUB")]
     hub: Option<String>,
     /// Use no network.

@@ -49,8 +49,8 @@ pub struct Args {
     /// The folder with the binaries. Default: `$BINARIES_DIR`, or else `binaries`.
     #[arg(long, value_name = "DIR")]
     dir: Option<Utf8PathBuf>,
-    /// Serve what a hub has in place of a folder: a folder hub, an http(s) url, or
-    /// `github:owner/name`.
+    /// Serve what a hub has in place of a folder: a folder hub, an http(s) url,
+    /// `github:owner/name`, or `oci://registry/repository`.
     #[arg(long, value_name = "HUB", conflicts_with = "dir")]
     hub: Option<String>,
     /// The address to bind. Without --tokens it must be a loopback address.

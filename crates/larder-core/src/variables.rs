@@ -23,7 +23,7 @@ variables! {
     /// `true` has the effect of `--offline`.
     OFFLINE = "LARDER_OFFLINE";
     /// The hub to use in place of the project's: a folder, an http(s) url, `github:owner/name`,
-    /// or `s3://bucket/prefix`.
+    /// `s3://bucket/prefix`, or `oci://registry/repository`.
     HUB = "LARDER_HUB";
     /// The absolute path of your configuration file; default `larder/config.yml` in
     /// `$XDG_CONFIG_HOME` or `~/.config`.

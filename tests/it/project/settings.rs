@@ -44,7 +44,7 @@ fn a_hub_of_no_kind() {
     2 | hub: {}
       | ^^^
       |
-      = help: one of {github: owner/name}, {dir: PATH}, {http: URL}, {s3: s3://bucket/prefix}
+      = help: one of {github: owner/name}, {dir: PATH}, {http: URL}, {s3: s3://bucket/prefix}, {oci: registry/repository}
     ");
 }
 

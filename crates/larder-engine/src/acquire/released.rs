@@ -113,7 +113,7 @@ fn take_once(
     into: &Utf8Path,
     version: &mut Option<String>,
 ) -> Result<Artifact> {
-    let Some(body) = hub.fetch(tag, asset)? else {
+    let Some(body) = hub.fetch_pinned(tag, asset, &sidecar.sha256)? else {
         return Err(Error::failed(format!(
             "{} has a sidecar of {tag}/{asset} but not the asset",
             hub.describe()

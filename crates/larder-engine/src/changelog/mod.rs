@@ -207,8 +207,10 @@ impl Changelogs<'_> {
             HubConfig::GitHub { repo } => {
                 Some(format!("{}/{repo}", self.web.trim_end_matches('/')))
             }
-            HubConfig::Dir { .. } | HubConfig::Http { .. } => None,
-            HubConfig::S3 { .. } => None,
+            HubConfig::Dir { .. }
+            | HubConfig::Http { .. }
+            | HubConfig::S3 { .. }
+            | HubConfig::Oci { .. } => None,
         }
     }
 }

@@ -425,8 +425,10 @@ fn managed(ctx: &Context, subsystem: &Subsystem) -> ManagedRelease {
     let published = release.is_some_and(|release| !release.draft && !release.assets.is_empty());
     let repo = match &ctx.project.hub {
         HubConfig::GitHub { repo } => Some(repo.clone()),
-        HubConfig::Dir { .. } | HubConfig::Http { .. } => None,
-        HubConfig::S3 { .. } => None,
+        HubConfig::Dir { .. }
+        | HubConfig::Http { .. }
+        | HubConfig::S3 { .. }
+        | HubConfig::Oci { .. } => None,
     };
     let web = ctx.settings.remote.github.web.as_str();
     let page = |repo: &String| format!("{}/{repo}/releases/tag/{tag}", web.trim_end_matches('/'));

@@ -179,7 +179,8 @@ pub(super) fn public_url(
         return Ok(Some(url));
     }
     Ok(match &ctx.project.hub {
-        HubConfig::Dir { .. } | HubConfig::S3 { .. } => None,
+        // What a registry or a private bucket has can't be downloaded by a plain url.
+        HubConfig::Dir { .. } | HubConfig::S3 { .. } | HubConfig::Oci { .. } => None,
         HubConfig::Http { .. } | HubConfig::GitHub { .. } => Some(ctx.hub()?.place(tag, asset)),
     })
 }

@@ -142,8 +142,10 @@ pub(super) fn about_the_release(
     }
     let github = match &ctx.project.hub {
         HubConfig::GitHub { repo } => Some(repo.as_str()),
-        HubConfig::Dir { .. } | HubConfig::Http { .. } => None,
-        HubConfig::S3 { .. } => None,
+        HubConfig::Dir { .. }
+        | HubConfig::Http { .. }
+        | HubConfig::S3 { .. }
+        | HubConfig::Oci { .. } => None,
     };
     let server = ctx.settings.remote.github.web.as_str();
     let hub = HubFacts {

@@ -57,7 +57,13 @@ fn decide(project: &Project, asked: bool, ci: &CiContext) -> UploadDecision {
         }
         // Other CI systems don't report the event that started the run.
         (_, HubConfig::Dir { .. }) if ci && actions.is_none() => UploadDecision::Yes,
-        (_, HubConfig::Dir { .. } | HubConfig::GitHub { .. } | HubConfig::S3 { .. }) => {
+        (
+            _,
+            HubConfig::Dir { .. }
+            | HubConfig::GitHub { .. }
+            | HubConfig::S3 { .. }
+            | HubConfig::Oci { .. },
+        ) => {
             if ci {
                 in_actions(actions)
             } else {

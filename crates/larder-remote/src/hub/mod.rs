@@ -15,6 +15,7 @@ mod http;
 mod leftover;
 pub mod listing;
 mod memory;
+mod oci;
 mod publisher;
 mod reader;
 mod s3;
@@ -37,6 +38,7 @@ pub use github::GitHubHub;
 pub use http::HttpHub;
 pub use leftover::{Leftover, ReleaseKind};
 pub use memory::MemoryHub;
+pub use oci::OciHub;
 pub use publisher::{
     CHANGES, HubPublisher, Notes, PlainFile, Progress, PublishOptions, Published, ReadOnly,
     Receipt, SidecarSigner, Signing, Upload,
@@ -111,6 +113,14 @@ pub fn open(
             Some(hub) => Hub::new(hub),
             None => return Err(Error::failed("the hub is not in a bucket")),
         },
+        HubConfig::Oci {
+            registry,
+            repository,
+        } => Hub::new(OciHub::new(
+            &format!("{registry}/{repository}"),
+            client,
+            settings,
+        )?),
     })
 }
 

@@ -228,6 +228,10 @@ pub trait HubPublisher: Send + Sync {
         progress: Progress<'_>,
     ) -> Result<Vec<Attachment>>;
 
+    /// Says that what is published from now on is on another hub, too, which has this
+    /// [`id`](super::HubReader::id). A hub in the same store can take the bytes from there.
+    fn copies_from(&self, _id: &str) {}
+
     /// Publishes the draft of a tag. Does nothing on a hub without drafts.
     fn finalize(&self, tag: &Tag) -> Result<()>;
 

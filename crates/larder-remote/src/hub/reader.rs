@@ -89,7 +89,8 @@ pub struct Release {
 /// error gives its meaning. `Unavailable`: the hub gave no answer, and a later call may succeed.
 /// `Refused`: the hub does not permit the read. `Integrity`: the hub's content contradicts itself.
 pub trait HubReader: Send + Sync {
-    /// The hub's identity in cache records: `dir:/abs/path`, `http:<url>`, `github:owner/name`. It
+    /// The hub's identity in cache records: `dir:/abs/path`, `http:<url>`, `github:owner/name`,
+    /// `oci:registry/repository`. It
     /// contains no secret.
     fn id(&self) -> String;
 
@@ -147,6 +148,12 @@ pub trait HubReader: Send + Sync {
 
     /// The bytes of an asset. The caller checks their digest.
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>>;
+
+    /// The bytes of an asset whose digest is known. A hub that finds bytes by their digest needs no
+    /// other request. The caller checks the digest.
+    fn fetch_pinned(&self, tag: &Tag, asset: &AssetName, _sha256: &Digest) -> Result<Option<Body>> {
+        self.fetch(tag, asset)
+    }
 
     /// Whether the asset is being replaced right now: it may be a newer one than its sidecar says.
     /// `false` if the hub does not show that.

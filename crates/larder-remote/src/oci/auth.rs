@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use larder_core::cancel::Cancel;
-use larder_core::error::{Error, Result};
+use larder_core::environment::Environment;
+use larder_core::error::{Error, Kind, Result};
 use serde_json::Value;
 
 use super::ImageName;
 use super::answers;
 use super::challenge::{Bearer, Challenge, challenge};
 use super::config::{self, Login};
-use crate::RemoteSettings;
 use crate::http::{
     Answer, Client, Credential, Method, Request, Secret, Site, Url, parse_url, shown,
 };
@@ -77,26 +77,26 @@ struct State {
 }
 
 /// Proves who the user is at one registry, for one repository.
-pub(super) struct Auth<'a> {
-    client: &'a Client,
-    settings: &'a RemoteSettings,
-    cancel: &'a Cancel,
-    name: &'a ImageName,
+pub(super) struct Auth {
+    client: Client,
+    environment: Environment,
+    cancel: Cancel,
+    name: ImageName,
     state: Mutex<State>,
 }
 
-impl<'a> Auth<'a> {
+impl Auth {
     pub(super) fn new(
-        client: &'a Client,
-        settings: &'a RemoteSettings,
-        cancel: &'a Cancel,
-        name: &'a ImageName,
+        client: &Client,
+        environment: &Environment,
+        cancel: &Cancel,
+        name: &ImageName,
     ) -> Self {
         Self {
-            client,
-            settings,
-            cancel,
-            name,
+            client: client.clone(),
+            environment: environment.clone(),
+            cancel: cancel.clone(),
+            name: name.clone(),
             state: Mutex::default(),
         }
     }
@@ -158,6 +158,13 @@ impl<'a> Auth<'a> {
         let words = right.words(repository);
         let error = Error::refused(format!("{registry} does not allow to {words}"))
             .cause(format!("it answered {}", answer.status));
+        // A filter or a limit may answer so to whoever did not log in.
+        let is_anonymous = !matches!(self.state().login.get(), Some(Some(_)));
+        let error = if right == Right::Pull && answer.status == 403 && is_anonymous {
+            error.with_kind(Kind::Unavailable)
+        } else {
+            error
+        };
         let error = match answers::message(answer) {
             Some(message) => error.cause(message),
             None => error,
@@ -190,7 +197,7 @@ impl<'a> Auth<'a> {
     fn hint(&self, error: Error, words: &str) -> Error {
         let registry = self.name.registry();
         let has_login = matches!(self.state().login.get(), Some(Some(_)));
-        let place = config::place(&self.settings.environment);
+        let place = config::place(&self.environment);
         let place = place.map_or("Docker's configuration".to_owned(), |path| {
             path.display().to_string()
         });
@@ -210,8 +217,7 @@ impl<'a> Auth<'a> {
         if let Some(login) = state.login.get() {
             return Ok(login.clone());
         }
-        let environment = &self.settings.environment;
-        let login = config::login(self.name.registry(), environment, self.cancel)?;
+        let login = config::login(self.name.registry(), &self.environment, &self.cancel)?;
         Ok(state.login.get_or_init(|| login).clone())
     }
 
@@ -372,8 +378,8 @@ mod tests {
 
     #[test]
     fn logins_never_go_over_plain_http_because_a_registry_says_so() {
-        let (settings, cancel) = (RemoteSettings::default(), Cancel::new());
-        let client = Client::new(settings.http.clone(), cancel.clone());
+        let (environment, cancel) = (Environment::default(), Cancel::new());
+        let client = Client::new(crate::http::Settings::default(), cancel.clone());
         for (registry, realm, is_good) in [
             ("registry.example", "https://auth.example/token", true),
             ("registry.example", "http://auth.example/token", false),
@@ -384,7 +390,7 @@ mod tests {
             ("127.0.0.1:5000", "http://127.0.0.1:1/token", true),
         ] {
             let name = format!("{registry}/acme/arc").parse().unwrap();
-            let auth = Auth::new(&client, &settings, &cancel, &name);
+            let auth = Auth::new(&client, &environment, &cancel, &name);
             match auth.realm(&bearer(realm)) {
                 Ok(url) => assert!(is_good, "{registry} {url}"),
                 Err(error) => {

@@ -3,16 +3,16 @@
 use std::io::{self, Read};
 
 use camino::Utf8Path;
-use larder_core::error::{Error, Kind, Result};
+use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::model::{Digest, Hasher};
 use larder_core::staging::{self, StagedFile};
 
 use super::auth::Right;
 use super::{Blob, MAX_JSON, Repository, answers};
-use crate::http::{Method, Request, Url, read_error};
+use crate::http::{Download, Method, Opened, Request, Url, read_error};
 
-impl Repository<'_> {
+impl Repository {
     /// Whether a blob is there.
     pub fn has_blob(&self, digest: &Digest) -> Result<bool> {
         let url = self.blob_url(digest)?;
@@ -24,66 +24,17 @@ impl Repository<'_> {
         }
     }
 
-    /// Uploads a blob that is not there.
-    pub fn upload_blob(&self, blob: &Blob, file: &Utf8Path) -> Result<()> {
-        let Err(error) = self.upload(blob, file) else {
-            return Ok(());
-        };
-        // It may have arrived, and only the answer was lost.
-        if error.kind() == Kind::Unavailable && self.has_blob(&blob.digest).unwrap_or(false) {
-            return Ok(());
-        }
-        Err(error)
-    }
-
-    fn upload(&self, blob: &Blob, file: &Utf8Path) -> Result<()> {
-        let start = self.name.url("blobs/uploads/")?;
-        let answer = self.send(Right::Push, || {
-            Request::new(Method::POST, start.clone())?.bytes(Vec::new(), "application/octet-stream")
+    /// The bytes of a blob, as a stream that resumes by itself; `None` if it is not there. The caller
+    /// checks their digest.
+    pub fn open_blob(&self, digest: &Digest) -> Result<Option<Download>> {
+        let url = self.blob_url(digest)?;
+        let opened = self.open(Right::Pull, || {
+            Ok(Request::new(Method::GET, url.clone())?.pinned())
         })?;
-        if !answer.is_success() {
-            return Err(answers::error(&answer));
-        }
-        let mut session = answer.location()?.ok_or_else(|| {
-            Error::unavailable(format!("{} does not say where to upload to", answer.url))
-                .hint("check that the name is that of a registry of images")
-        })?;
-        let digest = format!("sha256:{}", blob.digest);
-        session.query_pairs_mut().append_pair("digest", &digest);
-        let credential = self.credential(Right::Push)?;
-        // It is sent once: a session ends with its upload.
-        let request = Request::new(Method::PUT, session)?
-            .once()
-            .file(
-                file.as_std_path(),
-                blob.size,
-                "application/octet-stream",
-                &|_| {},
-            )?
-            .credential(&credential);
-        let answer = self.client.send(request)?;
-        if answers::code(&answer).as_deref() == Some("DIGEST_INVALID") {
-            return Err(Error::integrity(format!(
-                "{} received other bytes than those of {file}",
-                self.name
-            ))
-            .cause(format!("{digest} was announced"))
-            .hint("render the files again"));
-        }
-        if matches!(answer.status, 404 | 409 | 416) {
-            // The session is over, and a new one can be started.
-            return Err(answers::error(&answer).with_kind(Kind::Unavailable));
-        }
-        if !answer.is_success() {
-            return Err(answers::error(&answer));
-        }
-        match answer.header("docker-content-digest") {
-            Some(stated) if stated != digest => Err(Error::integrity(format!(
-                "{} has other bytes than those of {file}",
-                self.name
-            ))
-            .cause(format!("{digest} was sent, and {stated} is there"))),
-            _ => Ok(()),
+        match opened {
+            Opened::Body(download) => Ok(Some(download)),
+            Opened::Failure(answer) if matches!(answer.status, 404 | 410) => Ok(None),
+            Opened::Failure(answer) => Err(answers::error(&answer)),
         }
     }
 
@@ -110,17 +61,11 @@ impl Repository<'_> {
                 return Ok(());
             }
         }
-        // This also finds out what the registry wants to know, which a transfer does not.
-        if !self.has_blob(&blob.digest)? {
-            return Err(self.absent(&blob.digest));
-        }
-        let request = Request::new(Method::GET, self.blob_url(&blob.digest)?)?
-            .pinned()
-            .limit(blob.size)
-            .credential(&self.credential(Right::Pull)?);
-        let Some(mut body) = self.client.get(request)? else {
+        let Some(body) = self.open_blob(&blob.digest)? else {
             return Err(self.absent(&blob.digest));
         };
+        // One byte more shows that it is not the stated blob, however much would follow.
+        let mut body = body.take(blob.size.saturating_add(1));
         let folder = into.parent().unwrap_or(Utf8Path::new("."));
         let mut staged = StagedFile::new(folder, &staging::prefix(&blob.digest.short()))?;
         let mut hashed = Hashed {
@@ -152,7 +97,7 @@ impl Repository<'_> {
         .hint("something between the registry and this machine changes bytes"))
     }
 
-    fn blob_url(&self, digest: &Digest) -> Result<Url> {
+    pub(super) fn blob_url(&self, digest: &Digest) -> Result<Url> {
         self.name.url(&format!("blobs/sha256:{digest}"))
     }
 }

@@ -107,14 +107,12 @@ fn place(folder: &Utf8Path, digest: &Digest) -> Utf8PathBuf {
     folder.join(format!("blobs/sha256/{digest}"))
 }
 
-impl Repository<'_> {
+impl Repository {
     /// Pushes an image under a tag, with all that is not there yet. What is named comes before what
     /// names it, so that no reader finds an incomplete image.
     pub fn push(&self, layout: &Layout, tag: &str) -> Result<()> {
         for blob in &layout.blobs {
-            if !self.has_blob(&blob.digest)? {
-                self.upload_blob(blob, &place(&layout.folder, &blob.digest))?;
-            }
+            self.upload_blob(blob, &place(&layout.folder, &blob.digest), &|_| ())?;
         }
         for manifest in &layout.manifests {
             let reference = format!("sha256:{}", manifest.digest);

@@ -1,12 +1,15 @@
 //! Manifests and indexes of images.
 
+use std::time::Duration;
+
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Digest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::auth::Right;
 use super::{
-    DOCKER_INDEX, DOCKER_MANIFEST, MAX_JSON, OCI_INDEX, OCI_MANIFEST, Repository, answers,
+    DOCKER_INDEX, DOCKER_MANIFEST, ImageName, MAX_JSON, OCI_INDEX, OCI_MANIFEST, Repository,
+    answers,
 };
 use crate::http::{Answer, Method, Request};
 
@@ -22,6 +25,25 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// A document of OCI, which states its media type itself.
+    pub fn of(json: &Value) -> Self {
+        let bytes = json.to_string().into_bytes();
+        Self {
+            digest: Digest::of(&bytes),
+            media_type: json["mediaType"].as_str().unwrap_or_default().to_owned(),
+            bytes,
+        }
+    }
+
+    /// What names it in another manifest.
+    pub fn descriptor(&self) -> Value {
+        json!({
+            "mediaType": self.media_type,
+            "digest": format!("sha256:{}", self.digest),
+            "size": self.bytes.len(),
+        })
+    }
+
     /// Its content; `Null` if it is no JSON document.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_default()
@@ -32,6 +54,11 @@ impl Manifest {
         matches!(self.media_type.as_str(), OCI_INDEX | DOCKER_INDEX)
     }
 }
+
+/// How often a manifest is put that a registry can't store at once.
+const TRIES: u32 = 6;
+/// The pause before the second try; it grows with each further one.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What became of a manifest that was to be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +71,7 @@ pub enum Deleted {
     Unsupported,
 }
 
-impl Repository<'_> {
+impl Repository {
     /// The digest of what a tag or a digest names; `None` if it is not there.
     pub fn digest_of(&self, reference: &str) -> Result<Option<Digest>> {
         let answer = self.ask(Method::HEAD, reference)?;
@@ -105,26 +132,49 @@ impl Repository<'_> {
         Err(error)
     }
 
-    fn put(&self, reference: &str, manifest: &Manifest) -> Result<()> {
-        let url = self.name.url(&format!("manifests/{reference}"))?;
-        let answer = self.send(Right::Push, || {
-            Request::new(Method::PUT, url.clone())?
-                .once()
-                .bytes(manifest.bytes.clone(), &manifest.media_type)
-        })?;
-        if !answer.is_success() {
-            return Err(answers::error(&answer));
+    /// Puts a manifest under a tag that is free. Registries need not know that condition: where one
+    /// does not, this is [`put_manifest`](Self::put_manifest). False if the registry says that the tag
+    /// is taken.
+    pub fn put_new_manifest(&self, tag: &str, manifest: &Manifest) -> Result<bool> {
+        let answer = self.send_manifest(tag, manifest, true)?;
+        let code = answers::code(&answer).unwrap_or_default();
+        let is_taken =
+            matches!(answer.status, 409 | 412) || answer.status == 400 && code == "TAG_INVALID";
+        if is_taken {
+            return Ok(false);
         }
-        match stated(&answer)? {
-            Some(stated) if stated != manifest.digest => Err(Error::integrity(format!(
-                "{} has other bytes under {reference} than were sent to it",
-                self.name
-            ))
-            .cause(format!(
-                "sha256:{} was sent, and sha256:{stated} is there",
-                manifest.digest
-            ))),
-            _ => Ok(()),
+        check_stored(&self.name, tag, manifest, &answer).map(|()| true)
+    }
+
+    fn put(&self, reference: &str, manifest: &Manifest) -> Result<()> {
+        let answer = self.send_manifest(reference, manifest, false)?;
+        check_stored(&self.name, reference, manifest, &answer)
+    }
+
+    fn send_manifest(&self, reference: &str, manifest: &Manifest, is_new: bool) -> Result<Answer> {
+        let url = self.name.url(&format!("manifests/{reference}"))?;
+        let mut tries = 0;
+        loop {
+            let answer = self.send(Right::Push, || {
+                let request = Request::new(Method::PUT, url.clone())?
+                    .once()
+                    .bytes(manifest.bytes.clone(), &manifest.media_type)?;
+                if is_new {
+                    return request.header("if-none-match", "*");
+                }
+                Ok(request)
+            })?;
+            // Some registries say this while another writer stores the same content. The digest is
+            // right, and what the manifest names is there, so it passes.
+            let is_passing = answer.status == 400
+                && answers::code(&answer).is_some_and(|code| {
+                    matches!(code.as_str(), "DIGEST_INVALID" | "MANIFEST_BLOB_UNKNOWN")
+                });
+            tries += 1;
+            if !is_passing || tries == TRIES {
+                return Ok(answer);
+            }
+            self.client.cancel().sleep(PAUSE * tries)?;
         }
     }
 
@@ -150,6 +200,28 @@ impl Repository<'_> {
             let request = Request::new(method.clone(), url.clone())?;
             Ok(request.header("accept", &accept)?.limit(MAX_JSON))
         })
+    }
+}
+
+/// Checks the answer to a manifest that was put.
+fn check_stored(
+    name: &ImageName,
+    reference: &str,
+    manifest: &Manifest,
+    answer: &Answer,
+) -> Result<()> {
+    if !answer.is_success() {
+        return Err(answers::error(answer));
+    }
+    match stated(answer)? {
+        Some(stated) if stated != manifest.digest => Err(Error::integrity(format!(
+            "{name} has other bytes under {reference} than were sent to it"
+        ))
+        .cause(format!(
+            "sha256:{} was sent, and sha256:{stated} is there",
+            manifest.digest
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -10,8 +10,9 @@
 //! registry first asks for one. A login is sent to the registry or to the server of tokens that the
 //! registry names, a token to the registry alone.
 //!
-//! What was uploaded without an answer is looked for before anything is sent again; a request that
-//! is refused is made once. This module knows no channels and no versions.
+//! What was uploaded without an answer is looked for before anything is sent again, and an upload that
+//! broke off is continued; a request that is refused is made once. What refers to a manifest is kept
+//! where the registry has no list of it. This module knows no channels, no hubs and no versions.
 
 mod answers;
 mod auth;
@@ -21,12 +22,15 @@ mod config;
 mod layout;
 mod manifests;
 mod name;
+mod referrers;
 mod repository;
 mod tags;
+mod uploads;
 
 pub use layout::{Blob, Layout};
 pub use manifests::{Deleted, Manifest};
 pub use name::ImageName;
+pub use referrers::referrers_tag;
 pub use repository::Repository;
 
 /// The index of the images of several platforms.

@@ -1,6 +1,6 @@
 //! What tags there are, and what an image says about itself.
 
-use larder_core::error::Result;
+use larder_core::error::{Error, Result};
 use larder_core::model::Digest;
 use serde_json::Value;
 
@@ -8,14 +8,16 @@ use super::auth::Right;
 use super::{MAX_JSON, Manifest, Repository, answers};
 use crate::http::{Method, Request};
 
+/// How many tags are asked for at once.
+const PAGE: usize = 1000;
 /// The most pages of tags that are read.
-const MAX_PAGES: usize = 100;
+const MAX_PAGES: usize = 1000;
 
-impl Repository<'_> {
+impl Repository {
     /// The tags; none if the repository is not there.
     pub fn tags(&self) -> Result<Vec<String>> {
         let mut tags = Vec::new();
-        let mut next = Some(self.name.url("tags/list")?);
+        let mut next = Some(self.name.url(&format!("tags/list?n={PAGE}"))?);
         for _ in 0..MAX_PAGES {
             let Some(url) = next.take() else { break };
             let answer = self.send(Right::Pull, || {
@@ -31,6 +33,12 @@ impl Repository<'_> {
             let names = page["tags"].as_array().into_iter().flatten();
             tags.extend(names.filter_map(Value::as_str).map(str::to_owned));
             next = answer.link("next")?;
+        }
+        if next.is_some() {
+            return Err(
+                Error::failed(format!("{} has too many tags to list", self.name))
+                    .cause(format!("there are more than {MAX_PAGES} pages of them")),
+            );
         }
         Ok(tags)
     }

@@ -96,7 +96,9 @@ fn pace(config: &HubConfig, took: Duration) -> Duration {
     match config {
         HubConfig::Dir { .. } => (took * 20).clamp(Duration::from_secs(1), LONGEST),
         HubConfig::Http { .. } => LONGEST,
-        HubConfig::GitHub { .. } | HubConfig::S3 { .. } => Duration::from_mins(2),
+        HubConfig::GitHub { .. } | HubConfig::S3 { .. } | HubConfig::Oci { .. } => {
+            Duration::from_mins(2)
+        }
     }
 }
 

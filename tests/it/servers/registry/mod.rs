@@ -10,8 +10,9 @@
 //! ```
 #![allow(dead_code, reason = "a toolbox: not every test file needs every tool")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -51,11 +52,21 @@ struct State {
     blobs: BTreeMap<(String, String), Vec<u8>>,
     manifests: BTreeMap<(String, String), (String, Vec<u8>)>,
     tags: BTreeMap<(String, String), String>,
-    sessions: BTreeSet<String>,
+    sessions: BTreeMap<String, Vec<u8>>,
     next_session: usize,
     rights: String,
     no_deletes: bool,
     page: Option<usize>,
+    /// Lists what refers to a manifest.
+    referrers: bool,
+    /// Refuses a conditional write of a tag that is there.
+    conditional: bool,
+    /// How long a request takes.
+    delay: Duration,
+    /// From this request on nothing is carried out or answered.
+    dead_from: Option<usize>,
+    /// Cuts the next upload after this many bytes.
+    cut: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +103,8 @@ impl Registry {
         let realm = tokens.as_ref().map(|tokens| tokens.at("/token"));
         let shared = Arc::clone(&state);
         let script = Script::start(move |seen, _| {
+            let delay = lock(&shared).delay;
+            std::thread::sleep(delay);
             let mut state = lock(&shared);
             let number = state.requests.len() + 1;
             state
@@ -100,6 +113,9 @@ impl Registry {
             let credential = seen.header("authorization").map(str::to_owned);
             state.credentials.push(credential);
             let fault = state.faults.remove(&number);
+            if state.dead_from.is_some_and(|from| number >= from) {
+                return Reply::nothing();
+            }
             if let Some(Fault::Status(status)) = fault {
                 return Reply::status(status);
             }
@@ -168,6 +184,11 @@ impl Registry {
     pub fn lose(&self, n: usize) {
         self.fault(n, Fault::Lost);
     }
+    /// The `n`-th request from now on and all later ones find nobody.
+    pub fn die(&self, n: usize) {
+        let mut state = lock(&self.state);
+        state.dead_from = Some(state.requests.len() + n);
+    }
     fn fault(&self, n: usize, fault: Fault) {
         let mut state = lock(&self.state);
         let number = state.requests.len() + n;
@@ -175,7 +196,9 @@ impl Registry {
     }
     /// Removes the faults that have not happened.
     pub fn heal(&self) {
-        lock(&self.state).faults.clear();
+        let mut state = lock(&self.state);
+        state.faults.clear();
+        state.dead_from = None;
     }
     /// What the user may do: `pull`, `pull,push` or `pull,push,delete`.
     pub fn allow(&self, rights: &str) {
@@ -184,6 +207,22 @@ impl Registry {
     /// Deletes nothing from now on.
     pub fn without_deletes(&self) {
         lock(&self.state).no_deletes = true;
+    }
+    /// Lists what refers to a manifest from now on, as OCI 1.1 says.
+    pub fn with_referrers(&self) {
+        lock(&self.state).referrers = true;
+    }
+    /// Refuses from now on to write a tag that is there, if the request has that condition.
+    pub fn with_conditions(&self) {
+        lock(&self.state).conditional = true;
+    }
+    /// Every request takes so long from now on.
+    pub fn slow_down(&self, delay: Duration) {
+        lock(&self.state).delay = delay;
+    }
+    /// Ends the next upload after this many bytes.
+    pub fn cut_upload(&self, bytes: usize) {
+        lock(&self.state).cut = Some(bytes);
     }
     /// Lists this many tags at once.
     pub fn page(&self, size: usize) {
@@ -316,7 +355,8 @@ fn refusal(seen: &Seen, state: &State, login: Login, realm: Option<&str>) -> Opt
                 realm.unwrap_or_default()
             );
             if let Some(name) = name {
-                challenge += &format!(",scope=\"repository:{name}:{right}\"");
+                let scope = format!(",scope=\"repository:{name}:{right}\"");
+                challenge.push_str(&scope);
             }
             (!may).then(|| error(401, "UNAUTHORIZED").header("www-authenticate", &challenge))
         }

@@ -3,8 +3,8 @@
 use larder_core::model::Digest;
 use serde_json::{Value, json};
 
+use super::super::scripted::{Reply, Seen};
 use super::State;
-use crate::servers::scripted::{Reply, Seen};
 
 pub(super) fn error(status: u16, code: &str) -> Reply {
     let body = json!({"errors": [{"code": code, "message": "as the test wants it"}]});
@@ -16,12 +16,18 @@ pub(super) fn error(status: u16, code: &str) -> Reply {
 /// `/v2/<name>/<kind>/<rest>` of a path.
 pub(super) fn parts(path: &str) -> Option<(String, &'static str, String)> {
     let path = path.split('?').next()?.strip_prefix("/v2/")?;
-    ["/blobs/uploads/", "/blobs/", "/manifests/", "/tags/"]
-        .into_iter()
-        .find_map(|kind| {
-            let (name, rest) = path.split_once(kind)?;
-            Some((name.to_owned(), kind, rest.to_owned()))
-        })
+    [
+        "/blobs/uploads/",
+        "/blobs/",
+        "/manifests/",
+        "/tags/",
+        "/referrers/",
+    ]
+    .into_iter()
+    .find_map(|kind| {
+        let (name, rest) = path.split_once(kind)?;
+        Some((name.to_owned(), kind, rest.to_owned()))
+    })
 }
 
 /// The answer to a request that may be made.
@@ -31,26 +37,52 @@ pub(super) fn answer(seen: &Seen, state: &mut State) -> Reply {
     };
     match (seen.method.as_str(), kind) {
         ("POST", "/blobs/uploads/") => {
+            if let Some((from, digest)) = mounted(seen)
+                && let Some(bytes) = state.blobs.get(&(from, digest.clone())).cloned()
+            {
+                state.blobs.insert((name, digest), bytes);
+                return Reply::status(201);
+            }
             state.next_session += 1;
             let session = format!("{name}/{}", state.next_session);
-            state.sessions.insert(session);
+            state.sessions.insert(session, Vec::new());
             let place = format!("/v2/{name}/blobs/uploads/{}?_state=x", state.next_session);
             Reply::to(202, &place)
         }
         ("PUT", "/blobs/uploads/") => {
-            if !state.sessions.remove(&format!("{name}/{rest}")) {
+            let Some(mut body) = state.sessions.remove(&format!("{name}/{rest}")) else {
                 return error(404, "BLOB_UPLOAD_UNKNOWN");
+            };
+            if let Some(cut) = state.cut.take() {
+                body.extend_from_slice(&seen.body[..cut]);
+                state.sessions.insert(format!("{name}/{rest}"), body);
+                return Reply::nothing();
             }
-            let digest = format!("sha256:{}", Digest::of(&seen.body));
+            body.extend_from_slice(&seen.body);
+            let digest = format!("sha256:{}", Digest::of(&body));
             let stated = seen.path.replace("%3A", ":");
             if !stated.ends_with(&format!("?_state=x&digest={digest}")) {
                 return error(400, "DIGEST_INVALID");
             }
-            state
-                .blobs
-                .insert((name, digest.clone()), seen.body.clone());
+            state.blobs.insert((name, digest.clone()), body);
             Reply::status(201).header("docker-content-digest", &digest)
         }
+        ("GET" | "PATCH", "/blobs/uploads/") => {
+            let Some(body) = state.sessions.get_mut(&format!("{name}/{rest}")) else {
+                return error(404, "BLOB_UPLOAD_UNKNOWN");
+            };
+            let has = body.len();
+            let next = format!("{has}-{}", has + seen.body.len().saturating_sub(1));
+            if seen.method == "PATCH" && seen.header("content-range") != Some(next.as_str()) {
+                return error(416, "RANGE_INVALID");
+            }
+            body.extend_from_slice(&seen.body);
+            let range = format!("0-{}", body.len().saturating_sub(1));
+            let status = if seen.method == "PATCH" { 202 } else { 204 };
+            let place = format!("/v2/{name}/blobs/uploads/{rest}?_state=x");
+            Reply::to(status, &place).header("range", &range)
+        }
+        ("GET", "/referrers/") if state.referrers => referrers(state, &name, &rest),
         ("HEAD" | "GET", "/blobs/") => match state.blobs.get(&(name, rest)) {
             Some(bytes) => content(seen, bytes, "application/octet-stream", None),
             None => absent(seen, "BLOB_UNKNOWN"),
@@ -100,9 +132,41 @@ fn content(seen: &Seen, bytes: &[u8], media_type: &str, digest: Option<&str>) ->
     }
 }
 
+/// The repository and the blob that an upload wants to mount.
+fn mounted(seen: &Seen) -> Option<(String, String)> {
+    let (_, query) = seen.path.split_once("?mount=")?;
+    let (digest, from) = query.split_once("&from=")?;
+    Some((from.replace("%2F", "/"), digest.replace("%3A", ":")))
+}
+
+/// What refers to a manifest.
+fn referrers(state: &State, name: &str, subject: &str) -> Reply {
+    let mut found = Vec::new();
+    for ((repository, digest), (media_type, bytes)) in &state.manifests {
+        let manifest: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        if repository == name && manifest["subject"]["digest"] == subject {
+            found.push(json!({
+                "mediaType": media_type,
+                "digest": digest,
+                "size": bytes.len(),
+                "artifactType": manifest["artifactType"],
+            }));
+        }
+    }
+    let media_type = "application/vnd.oci.image.index.v1+json";
+    let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": found});
+    Reply::ok(index.to_string()).header("content-type", media_type)
+}
+
 /// Takes a manifest if all that it names is there.
 fn put_manifest(seen: &Seen, state: &mut State, name: &str, reference: &str) -> Reply {
     let digest = format!("sha256:{}", Digest::of(&seen.body));
+    let is_taken = state
+        .resolve(name, reference)
+        .is_some_and(|there| there != digest);
+    if state.conditional && seen.header("if-none-match") == Some("*") && is_taken {
+        return error(412, "PRECONDITION_FAILED");
+    }
     if reference.starts_with("sha256:") && reference != digest {
         return error(400, "DIGEST_INVALID");
     }

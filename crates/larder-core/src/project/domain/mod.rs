@@ -137,6 +137,13 @@ pub enum HubConfig {
         /// The endpoint that the project names. It is read without credentials.
         endpoint: Option<String>,
     },
+    /// A repository of an OCI registry.
+    Oci {
+        /// The registry's host, with its port where one is written.
+        registry: String,
+        /// The repository in the registry, such as `acme/tools`.
+        repository: String,
+    },
 }
 
 /// The value of `upload:`.

@@ -138,6 +138,11 @@ keys! {
         /// To use credentials, set `AWS_ENDPOINT_URL_S3` instead.
         "endpoint" endpoint: At<String>,
             since "0.1.0", default "Amazon's own", example "https://storage.example.com";
+        /// The hub is this repository of an OCI registry: its host and its name, without a tag.
+        /// Logins are those of Docker's configuration, which `docker login` writes.
+        /// Only a registry on this machine is spoken to over plain http.
+        "oci" oci: At<String>,
+            since "0.1.0", example "registry.example/acme/tools";
     }
 }
 

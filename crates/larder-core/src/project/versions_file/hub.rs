@@ -1,5 +1,8 @@
 //! `hub:`, and the hubs that `--hub` and `LARDER_HUB` name.
 
+mod bucket;
+mod registry;
+
 use std::ops::Range;
 
 use camino::Utf8Path;
@@ -11,6 +14,9 @@ use crate::project::syntax::decode::{At, NonEmpty, Reader, Word};
 use crate::project::typed::versions::{RawHub, RawHubs};
 use crate::project::typed::words::Repo;
 use crate::project::user::{UserConfig, url_fault};
+
+use bucket::{S3Keys, bucket_and_prefix};
+use registry::oci_hub;
 
 pub(super) fn hub_config(
     raw: RawHub,
@@ -26,6 +32,7 @@ pub(super) fn hub_config(
         s3,
         region,
         endpoint,
+        oci,
         spans,
     } = raw;
     let kinds: Vec<_> = spans
@@ -38,7 +45,8 @@ pub(super) fn hub_config(
                 reader.problem(
                     key,
                     "`hub` does not say where it is",
-                    "one of {github: owner/name}, {dir: PATH}, {http: URL}, {s3: s3://bucket/prefix}",
+                    "one of {github: owner/name}, {dir: PATH}, {http: URL}, {s3: s3://bucket/prefix}, \
+                     {oci: registry/repository}",
                 );
             }
             return None;
@@ -109,6 +117,11 @@ pub(super) fn hub_config(
             }
         };
     }
+    if let Some(At { value, span }) = oci {
+        return oci_hub(&value)
+            .map_err(|(message, hint)| reader.problem(&span, message, hint))
+            .ok();
+    }
     let At { value, span } = http?;
     if let Some((message, hint)) = url_fault(&value, Some(user)) {
         reader.problem(&span, message, hint);
@@ -164,95 +177,17 @@ pub(super) fn several(
     is_valid.then_some((write, read))
 }
 
-/// The keys beside `s3`.
-struct S3Keys {
-    region: Option<At<String>>,
-    endpoint: Option<At<String>>,
-}
-
-impl S3Keys {
-    /// The region and the endpoint; `None` if one of them is wrong, which is reported.
-    fn check(
-        self,
-        user: &UserConfig,
-        reader: &mut Reader<'_>,
-    ) -> Option<(Option<String>, Option<String>)> {
-        let mut is_right = true;
-        if let Some(At { value, span }) = &self.region {
-            let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            if value.is_empty() || value.len() > 40 || !value.chars().all(is_part) {
-                let message = format!("`{value}` can't be a region");
-                reader.problem(span, message, "a name such as `eu-central-1`, or `auto`");
-                is_right = false;
-            }
-        }
-        if let Some(At { value, span }) = &self.endpoint
-            && let Some((message, hint)) = url_fault(value, Some(user))
-        {
-            reader.problem(span, message, hint);
-            is_right = false;
-        }
-        let endpoint = self
-            .endpoint
-            .map(|at| at.value.trim_end_matches('/').to_owned());
-        is_right.then(|| (self.region.map(|at| at.value), endpoint))
-    }
-}
-
-/// The bucket and the prefix of `s3://bucket/prefix`, or what is wrong with it and a hint.
-fn bucket_and_prefix(text: &str) -> Result<(String, String), (String, String)> {
-    let Some(rest) = text.strip_prefix("s3://") else {
-        let bare = text
-            .rsplit("://")
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches('/');
-        let hint = match text.contains("://") || bare.is_empty() {
-            true => "a bucket is written as `s3://bucket/prefix`".to_owned(),
-            false => format!("did you mean `s3://{bare}`?"),
-        };
-        return Err((format!("`{text}` is not a bucket"), hint));
-    };
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
-    let is_name = (3..=63).contains(&bucket.len())
-        && bucket.chars().all(is_part)
-        && !bucket.starts_with(['-', '.'])
-        && !bucket.ends_with(['-', '.'])
-        && !bucket.contains("..");
-    if !is_name {
-        let lower = bucket.to_ascii_lowercase();
-        let hint = match lower != bucket && lower.chars().all(is_part) {
-            true => format!("buckets have no upper-case letters; did you mean `{lower}`?"),
-            false => {
-                "3 to 63 lower-case letters, digits, `-` and `.`, as in `s3://acme-tools/larder`"
-                    .to_owned()
-            }
-        };
-        return Err((format!("`{bucket}` can't be the name of a bucket"), hint));
-    }
-    let prefix = prefix.trim_end_matches('/');
-    let is_good = |part: &str| {
-        !matches!(part, "" | "." | "..")
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.+=@".contains(c))
-    };
-    if !prefix.is_empty() && !prefix.split('/').all(is_good) {
-        return Err((
-            format!("`{prefix}` can't be the prefix of a hub"),
-            "names of letters, digits and `-_.+=@`, with one `/` between them".to_owned(),
-        ));
-    }
-    Ok((bucket.to_owned(), prefix.to_owned()))
-}
-
 impl HubConfig {
-    /// Parses a hub as `--hub` and `LARDER_HUB` name it: `github:owner/name`, an http(s) url,
-    /// `s3://bucket/prefix`, or a folder relative to `root`.
+    /// Parses a hub as `--hub` and `LARDER_HUB` name it: `github:owner/name`,
+    /// `s3://bucket/prefix`, `oci://registry/repository`, an http(s) url, or a folder relative to
+    /// `root`.
     pub fn parse(text: &str, root: &Utf8Path, user: &UserConfig) -> Result<Self, Error> {
         if let Some(repo) = text.strip_prefix("github:") {
             return Ok(Repo::word(repo).map(|Repo(repo)| Self::GitHub { repo })?);
+        }
+        if let Some(name) = text.strip_prefix("oci:") {
+            let name = name.strip_prefix("//").unwrap_or(name);
+            return oci_hub(name).map_err(|(message, hint)| Error::usage(message).hint(hint));
         }
         if text.starts_with("http://") || text.starts_with("https://") {
             return match url_fault(text, Some(user)) {
@@ -275,8 +210,10 @@ impl HubConfig {
         }
         let path = text.strip_prefix("dir:").unwrap_or(text);
         if path.is_empty() || path.contains('\0') || path.contains("://") {
-            return Err(Error::usage(format!("`{text}` is not a hub"))
-                .hint("a hub is github:owner/name, an https url, s3://bucket/prefix or a folder"));
+            return Err(Error::usage(format!("`{text}` is not a hub")).hint(
+                "a hub is github:owner/name, s3://bucket/prefix, oci://registry/repository, an https \
+                 url or a folder",
+            ));
         }
         let expanded = join_expanded(root, path, user.home());
         Ok(Self::Dir {
@@ -284,5 +221,62 @@ impl HubConfig {
             written: path.into(),
             default: false,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<HubConfig, Error> {
+        HubConfig::parse(text, Utf8Path::new("/p"), &UserConfig::default())
+    }
+
+    #[test]
+    fn a_repository_of_a_registry_can_be_the_hub() {
+        for (text, registry, repository) in [
+            ("oci://ghcr.io/acme/tools", "ghcr.io", "acme/tools"),
+            (
+                "oci:registry.example:5000/a_b/c--d.e",
+                "registry.example:5000",
+                "a_b/c--d.e",
+            ),
+            ("oci://localhost/tools", "localhost", "tools"),
+            ("oci://[::1]:5000/tools", "[::1]:5000", "tools"),
+        ] {
+            let expected = HubConfig::Oci {
+                registry: registry.to_owned(),
+                repository: repository.to_owned(),
+            };
+            assert_eq!(parse(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_repository_is_explained() {
+        for (text, why) in [
+            (
+                "oci://https://ghcr.io/acme/tools",
+                "write `ghcr.io/acme/tools`",
+            ),
+            ("oci://ghcr.io/acme/tools:v1", "has the tag `v1`"),
+            ("oci://ghcr.io/acme/tools@sha256:00", "has a digest"),
+            ("oci://acme/tools", "host of a registry"),
+            ("oci://ghcr.io", "has no host and repository"),
+            ("oci://ghcr.io:x/tools", "no number up to 65535"),
+            ("oci://ghcr.io/Acme/tools", "lower-case"),
+            ("oci://ghcr.io/acme//tools", "is not the name"),
+            ("oci://me:secret@ghcr.io/acme", "`docker login` stores one"),
+            (
+                "oci:https://me:secret@ghcr.io/acme",
+                "`docker login` stores one",
+            ),
+            ("oci://", "has no host"),
+        ] {
+            let error = parse(text).unwrap_err();
+            let shown = format!("{error} {:?}", error.hints());
+            assert!(shown.contains(why), "{text}: {shown}");
+            assert!(!shown.contains("secret"), "{shown}");
+        }
     }
 }

@@ -147,7 +147,11 @@ impl ManagedAsset {
     }
 
     fn open(&self, request: &Request<'_>) -> Result<Option<Body>> {
-        request.hub()?.fetch(&self.tag, &self.asset)
+        let sha256 = match &self.expected {
+            Expected::Lock(_, pin) => pin.sha256,
+            Expected::Sidecar(sidecar) => sidecar.sha256,
+        };
+        request.hub()?.fetch_pinned(&self.tag, &self.asset, &sha256)
     }
 
     fn missing_asset(&self, request: &Request<'_>) -> Result<String> {

@@ -223,7 +223,7 @@ fn urls(ctx: &Context, subsystem: &Subsystem) -> PublishCheck {
     let known = subsystem.publish.url.is_some()
         || !matches!(
             ctx.project.hub,
-            HubConfig::Dir { .. } | HubConfig::S3 { .. }
+            HubConfig::Dir { .. } | HubConfig::S3 { .. } | HubConfig::Oci { .. }
         );
     let need: Vec<&str> = subsystem
         .publish

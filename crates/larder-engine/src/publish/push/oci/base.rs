@@ -58,7 +58,7 @@ pub(in crate::publish) fn fetch_base(
 
 /// A base that is being fetched.
 struct Base<'a> {
-    repository: &'a Repository<'a>,
+    repository: &'a Repository,
     into: &'a Utf8Path,
     /// The architectures that are wanted.
     arches: BTreeSet<&'static str>,

@@ -82,7 +82,7 @@ impl Image {
     fn with<T>(
         &self,
         attempt: &Attempt<'_>,
-        action: impl FnOnce(&Repository<'_>) -> Result<T>,
+        action: impl FnOnce(&Repository) -> Result<T>,
     ) -> Result<T> {
         let Attempt {
             client,
@@ -94,7 +94,7 @@ impl Image {
     }
 
     /// Where a tag that moves leads, seen from our image.
-    fn leads(&self, repository: &Repository<'_>, tag: &str, ours: &Digest) -> Result<Leads> {
+    fn leads(&self, repository: &Repository, tag: &str, ours: &Digest) -> Result<Leads> {
         match repository.digest_of(tag)? {
             None => return Ok(Leads::Elsewhere),
             Some(digest) if digest == *ours => return Ok(Leads::Here),
@@ -194,7 +194,7 @@ impl Publisher for Image {
     }
 
     fn rights(&self, attempt: &Attempt<'_>) -> Result<()> {
-        let check = |repository: &Repository<'_>| repository.check_push();
+        let check = |repository: &Repository| repository.check_push();
         self.with(attempt, check)
     }
 

@@ -15,7 +15,7 @@ use crate::publish::push::Withdrawn;
 const CANDIDATES: usize = 8;
 
 impl Image {
-    pub(super) fn take_back(&self, repository: &Repository<'_>) -> Result<Withdrawn> {
+    pub(super) fn take_back(&self, repository: &Repository) -> Result<Withdrawn> {
         let Some(ours) = repository.digest_of(&self.tag)? else {
             return Ok(Withdrawn::Absent);
         };
@@ -62,7 +62,7 @@ impl Image {
     }
 
     /// The tags that move and lead to an image.
-    fn leading_to(&self, repository: &Repository<'_>, digest: &Digest) -> Result<Vec<String>> {
+    fn leading_to(&self, repository: &Repository, digest: &Digest) -> Result<Vec<String>> {
         let mut tags = Vec::new();
         for tag in &self.moving {
             if repository.digest_of(tag)? == Some(*digest) {
@@ -76,7 +76,7 @@ impl Image {
     /// only if its image says that it has this version.
     fn before(
         &self,
-        repository: &Repository<'_>,
+        repository: &Repository,
         within: Option<&str>,
     ) -> Result<Option<(String, Manifest)>> {
         let mut tags = repository.tags()?;
