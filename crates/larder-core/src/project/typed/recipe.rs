@@ -6,7 +6,7 @@ use super::platform_words::HostOrAll;
 use super::publish::RawPublish;
 use super::tool_version::ToolVersion;
 use super::upstream::RawUpstream;
-use super::words::{Count, EnvName, Flag, FormatWord, LinksWord, Size, Timeout, Value};
+use super::words::{Count, EnvName, Flag, FormatWord, ImageRef, LinksWord, Size, Timeout, Value};
 use crate::model::{Digest, FileName, Name, Platform};
 use crate::project::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use crate::project::syntax::keys::keys;
@@ -177,6 +177,35 @@ keys! {
         /// The default is `1h`.
         "timeout" timeout: At<Timeout>,
             since "0.1.0", default "`1h`", example "30m";
+        /// Lets the build run on the executor of your own config.yml, or take its result from there.
+        /// It needs `hermetic: true`, and it does not change the inputs.
+        /// Without an executor, and in the configuration of users who have none,
+        /// the build runs on this machine as any other. The default is to build on this machine.
+        "remote" remote: RawRemote,
+            since "0.1.0", default "builds run on this machine only",
+            example {"image": "docker://gcc@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+        /// The promise that the commands use nothing but the source, `env`, `build.needs`
+        /// and what the image of `remote` has: no network, no other file, no other variable.
+        /// Then the result does not depend on the machine, and machines may share it.
+        /// It does not change the inputs.
+        "hermetic" hermetic: At<Flag>,
+            since "0.1.0", default "`false`", example true;
+    }
+}
+
+keys! {
+    /// The worker that a build needs on an executor.
+    pub struct RawRemote, required ["image"] {
+        /// The container image that the commands run in, pinned by its digest:
+        /// `docker://NAME@sha256:DIGEST`. It is the property `container-image` of the action.
+        "image" image: At<ImageRef>,
+            since "0.1.0",
+            example "docker://gcc@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        /// Further properties of the worker, as the cluster names them.
+        /// `OSFamily` and `ISA` (or `Arch`) say which platform the worker is;
+        /// the default is `OSFamily: linux`, and amd64 without a property `ISA`.
+        "properties" properties: Pairs<String, At<Value>>,
+            since "0.1.0", default "`{OSFamily: linux}`", example {"OSFamily": "linux", "ISA": "x86-64"};
     }
 }
 
