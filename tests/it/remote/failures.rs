@@ -19,7 +19,10 @@ fn a_command_that_fails_there_is_reported_as_one_that_fails_here() {
     let [here, there] = [here, there].map(|env| env.larder(["ensure", "all"]).exits(1).stderr);
     for text in [&here, &there] {
         assert!(text.contains("exit 7`: exit status 7"), "{text}");
-        assert!(text.contains("why it fails") && !text.contains("never"), "{text}");
+        assert!(
+            text.contains("why it fails") && !text.contains("never"),
+            "{text}"
+        );
     }
 }
 
@@ -29,9 +32,14 @@ fn an_executor_that_is_gone_fails_the_build_unless_it_may_run_here() {
     let url = cluster.url();
     cluster.stop();
     let mut env = machine(TestEnv::new(), None);
-    env.set("LARDER_EXECUTOR", &url).set("LARDER_HTTP_RETRIES", "0");
+    env.set("LARDER_EXECUTOR", &url)
+        .set("LARDER_HTTP_RETRIES", "0");
     let gone = env.larder(["ensure", "all"]).exits(5);
-    assert!(gone.stderr.contains("--executor-fallback local"), "{}", gone.stderr);
+    assert!(
+        gone.stderr.contains("--executor-fallback local"),
+        "{}",
+        gone.stderr
+    );
     assert!(!env.exists("subsystems/hello/.bin/hello"));
     env.set("LARDER_EXECUTOR_FALLBACK", "local");
     let built = env.larder_json(["ensure", "all"]).success();
@@ -62,17 +70,26 @@ fn an_interrupted_run_cancels_the_action() {
     let cluster = Cluster::start(Options::default());
     let env = machine(TestEnv::new(), Some(&cluster));
     env.recipe("hello", &recipe("hello", &["sleep 300"]));
-    let mut child = env.command(["ensure", "all"]).spawn().expect("larder starts");
+    let mut child = env
+        .command(["ensure", "all"])
+        .spawn()
+        .expect("larder starts");
     let wait = |is_there: &dyn Fn() -> bool| {
         let start = Instant::now();
         while !is_there() {
-            assert!(start.elapsed() < Duration::from_mins(1), "{:?}", cluster.counts());
+            assert!(
+                start.elapsed() < Duration::from_mins(1),
+                "{:?}",
+                cluster.counts()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     };
     wait(&|| cluster.counts().executes == 1);
     let id = child.id().to_string();
-    let sent = std::process::Command::new("kill").args(["-s", "INT", &id]).status();
+    let sent = std::process::Command::new("kill")
+        .args(["-s", "INT", &id])
+        .status();
     assert!(sent.expect("kill").success());
     let status = child.wait().expect("it ends");
     assert_eq!(status.code(), Some(130));

@@ -75,13 +75,22 @@ fn a_build_there_is_the_build_here_and_the_next_machine_only_takes_it() {
     assert_eq!(line(&built, "hello")["outcome"], "built");
     let dry = there.larder_json(["ensure", "all", "-n"]).success();
     let reason = line(&dry, "hello")["reason"].to_string();
-    assert!(reason.contains(&format!("would be built at {}", cluster.url())), "{reason}");
+    assert!(
+        reason.contains(&format!("would be built at {}", cluster.url())),
+        "{reason}"
+    );
     assert_eq!(cluster.counts().executes, 0);
 
     let built = there.larder_json(["ensure", "all"]).success();
     let finished = line(&built, "hello");
-    assert_eq!((&finished["outcome"], &finished["source"]), (&"built".into(), &"build".into()));
-    assert!(finished["place"].to_string().contains(&cluster.url()), "{finished}");
+    assert_eq!(
+        (&finished["outcome"], &finished["source"]),
+        (&"built".into(), &"build".into())
+    );
+    assert!(
+        finished["place"].to_string().contains(&cluster.url()),
+        "{finished}"
+    );
     assert_eq!(cluster.counts().runs, 1);
 
     let taken = last.larder_json(["ensure", "all"]).success();
@@ -93,14 +102,20 @@ fn a_build_there_is_the_build_here_and_the_next_machine_only_takes_it() {
     for env in [&here, &there, &last] {
         let (one, wanted) = (status(env), status(&here));
         assert_eq!(one["fresh"], true);
-        assert_eq!((&one["inputs"], &one["artifact"]), (&wanted["inputs"], &wanted["artifact"]));
+        assert_eq!(
+            (&one["inputs"], &one["artifact"]),
+            (&wanted["inputs"], &wanted["artifact"])
+        );
         assert_eq!(env.sh("subsystems/hello/.bin/hello"), "hello v1.0.0\n");
     }
     assert_eq!(status(&here)["executor"], Value::Null);
     assert_eq!(status(&there)["executor"], cluster.url());
     assert_eq!(status(&last)["via"], "remote-cache");
     let why = last.larder(["why", "hello"]).success().stdout;
-    assert!(why.contains(&format!("built at {}", cluster.url())), "{why}");
+    assert!(
+        why.contains(&format!("built at {}", cluster.url())),
+        "{why}"
+    );
     let again = last.larder_json(["ensure", "all"]).success();
     assert_eq!(line(&again, "hello")["outcome"], "up-to-date");
 
@@ -111,7 +126,10 @@ fn a_build_there_is_the_build_here_and_the_next_machine_only_takes_it() {
     assert_eq!(sidecar["observed"]["executor"], cluster.url());
     // The log has what the commands printed, and where they ran.
     let log = there.read(&format!(".larder/logs/hello-{}.log", host()));
-    assert!(log.contains("$ cc -O1 -o ") && log.contains("(ran"), "{log}");
+    assert!(
+        log.contains("$ cc -O1 -o ") && log.contains("(ran"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -138,10 +156,15 @@ fn with_the_cache_alone_machines_share_what_they_build() {
     assert_eq!(status(&first)["executor"], Value::Null);
     let taken = second.larder_json(["ensure", "all"]).success();
     assert_eq!(line(&taken, "hello")["source"], "remote-cache");
-    assert_eq!((cluster.counts().updates, cluster.counts().executes), (1, 0));
+    assert_eq!(
+        (cluster.counts().updates, cluster.counts().executes),
+        (1, 0)
+    );
     assert_eq!(status(&first)["artifact"], status(&second)["artifact"]);
     // `--rebuild` asks nobody.
-    let again = second.larder_json(["ensure", "hello", "--rebuild"]).success();
+    let again = second
+        .larder_json(["ensure", "hello", "--rebuild"])
+        .success();
     assert_eq!(line(&again, "hello")["outcome"], "built");
 }
 

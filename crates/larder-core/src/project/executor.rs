@@ -4,8 +4,7 @@
 use std::num::NonZeroUsize;
 
 use super::syntax::decode::{At, Reader};
-use super::typed::user::RawExecutor;
-use super::typed::words::CacheWord;
+use super::typed::remote::{CacheWord, RawExecutor};
 use crate::hosts::is_allowed;
 use crate::redact::{is_secret_name, mask};
 use crate::variables;

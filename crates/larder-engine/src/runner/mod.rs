@@ -31,17 +31,18 @@
 pub mod each;
 #[cfg(test)]
 mod laws;
+mod step;
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Instant;
 
 use crate::plan::{Plan, TargetId};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind};
 use larder_core::model::{Outcome, Target};
+use step::{Message, Sender, spawn};
 
 /// The answer of a worker for one target.
 #[derive(Debug)]
@@ -210,16 +211,6 @@ struct Room {
     remote: usize,
     transfers: usize,
 }
-
-/// What a worker sends.
-enum Message {
-    /// The commands of the build have ended.
-    Built,
-    /// The step has ended.
-    Answer(Answer),
-}
-
-type Sender = mpsc::Sender<(TargetId, Message)>;
 
 impl<'a> Runner<'a> {
     fn new(plan: &'a Plan) -> Self {
@@ -477,28 +468,4 @@ impl<'a> Runner<'a> {
             }
         }
     }
-}
-
-fn spawn(
-    runtime: &tokio::runtime::Handle,
-    sender: Sender,
-    id: TargetId,
-    work: impl FnOnce() -> Answer + Send + 'static,
-) {
-    runtime.spawn_blocking(move || {
-        let start = Instant::now();
-        // A panic in a step is a bug. It must fail that step and not block the run.
-        let answer =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
-                Answer::Failed(
-                    Error::failed(format!(
-                        "internal error after {:.1} s",
-                        start.elapsed().as_secs_f64()
-                    ))
-                    .hint("this is a bug in larder: report it with the lines above"),
-                )
-            });
-        // A failure is ignored: the receiver is dropped only after all steps ended.
-        let _ = sender.send((id, Message::Answer(answer)));
-    });
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 
 use super::platform_words::HostOrAll;
 use super::publish::RawPublish;
+use super::remote::RawRemote;
 use super::tool_version::ToolVersion;
 use super::upstream::RawUpstream;
 use super::words::{Count, EnvName, Flag, FormatWord, ImageRef, LinksWord, Size, Timeout, Value};
@@ -190,22 +191,6 @@ keys! {
         /// It does not change the inputs.
         "hermetic" hermetic: At<Flag>,
             since "0.1.0", default "`false`", example true;
-    }
-}
-
-keys! {
-    /// The worker that a build needs on an executor.
-    pub struct RawRemote, required ["image"] {
-        /// The container image that the commands run in, pinned by its digest:
-        /// `docker://NAME@sha256:DIGEST`. It is the property `container-image` of the action.
-        "image" image: At<ImageRef>,
-            since "0.1.0",
-            example "docker://gcc@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-        /// Further properties of the worker, as the cluster names them.
-        /// `OSFamily` and `ISA` (or `Arch`) say which platform the worker is;
-        /// the default is `OSFamily: linux`, and amd64 without a property `ISA`.
-        "properties" properties: Pairs<String, At<Value>>,
-            since "0.1.0", default "`{OSFamily: linux}`", example {"OSFamily": "linux", "ISA": "x86-64"};
     }
 }
 

@@ -7,9 +7,7 @@ use std::time::Duration;
 use schemars::{Schema, json_schema};
 
 use crate::human;
-use crate::model::{
-    Digest, FileFormat, FileName, Invalid, Name, Platform, Version, VersionRange, is_hex,
-};
+use crate::model::{Digest, FileFormat, FileName, Invalid, Name, Platform, Version, VersionRange};
 
 use crate::project::syntax::decode::Word;
 use crate::project::syntax::keys::words;
@@ -295,50 +293,6 @@ impl Word for Count {
     }
     fn schema() -> Schema {
         json_schema!({ "x-type": "positive whole number", "type": "integer", "minimum": 1 })
-    }
-}
-
-/// A container image that is pinned by its digest: `docker://NAME@sha256:DIGEST`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageRef(pub String);
-
-impl Word for ImageRef {
-    fn word(text: &str) -> Result<Self, Invalid> {
-        let bad = |why: &str| {
-            Invalid::new(format!("`{text}` can't be the image of a build: {why}"))
-                .hint("name an image by its digest: docker://gcc@sha256:DIGEST")
-        };
-        let Some(image) = text.strip_prefix("docker://") else {
-            return Err(bad("it does not start with `docker://`"));
-        };
-        let Some((name, digest)) = image.split_once("@sha256:") else {
-            return Err(bad(
-                "it has no digest, and what a tag means changes without notice",
-            ));
-        };
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:".contains(c);
-        if name.is_empty() || !name.chars().all(plain) {
-            return Err(bad("it names no image"));
-        }
-        if digest.len() != 64 || !is_hex(digest) {
-            return Err(bad("a digest has 64 hexadecimal digits"));
-        }
-        Ok(Self(text.to_owned()))
-    }
-    fn schema() -> Schema {
-        json_schema!({ "x-type": "image with digest", "type": "string", "pattern": "^docker://[A-Za-z0-9._/:-]+@sha256:[0-9a-f]{64}$" })
-    }
-}
-
-words! {
-    /// A value of `executor: {cache: …}`.
-    pub enum CacheWord("`cache` value") {
-        /// Results are neither read nor written.
-        Off = "off",
-        /// Results are read.
-        Read = "read",
-        /// Results are read, and those of builds on this machine are written.
-        Write = "write",
     }
 }
 
