@@ -5,6 +5,7 @@
 mod attach;
 #[cfg(unix)]
 mod build_once;
+mod clean;
 mod drafts;
 mod immutable;
 mod known_failures;
@@ -149,6 +150,7 @@ impl Package {
             name: self.name.clone(),
             file: &self.file,
             sidecar: self.sidecar.clone(),
+            text: None,
             signer: None,
         }
     }

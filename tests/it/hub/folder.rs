@@ -93,6 +93,7 @@ fn publish(
         name: name.clone(),
         file,
         sidecar: sidecar.clone(),
+        text: None,
         signer: None,
     };
     let options = PublishOptions {

@@ -171,6 +171,7 @@ fn publish(
             name: name.clone(),
             file: &file,
             sidecar: sidecar.clone(),
+            text: None,
             signer,
         };
         let receipt = publisher.publish(

@@ -24,6 +24,9 @@ pub struct Release {
     pub page: String,
     /// Its description.
     pub body: Option<String>,
+    /// When it was created, as RFC 3339.
+    #[serde(default, rename = "created_at")]
+    pub created: Option<String>,
     /// Its assets, including those of incomplete uploads.
     pub assets: Vec<Asset>,
 }
@@ -55,6 +58,9 @@ pub struct Asset {
     /// A text that listings show next to the name.
     #[serde(default)]
     pub label: Option<String>,
+    /// When it was created, as RFC 3339.
+    #[serde(default, rename = "created_at")]
+    pub created: Option<String>,
 }
 
 impl Asset {

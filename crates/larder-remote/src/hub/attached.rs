@@ -49,6 +49,11 @@ pub enum Attested {
     Immutable,
 }
 
+/// The file name of the SBOM of an asset.
+pub(super) fn sbom_of(asset: &AssetName) -> String {
+    format!("{asset}{ASSET_SBOM}")
+}
+
 /// Whether a name is that of an attached file.
 pub(super) fn is_attached(name: &str) -> bool {
     name == PROVENANCE || name.ends_with(ASSET_SBOM)
@@ -65,7 +70,7 @@ pub(super) fn files<S: Borrow<Sidecar>>(
     let mut assets = Vec::new();
     for (asset, sidecar) in sidecars {
         let sidecar = sidecar.borrow();
-        let name = format!("{asset}{ASSET_SBOM}");
+        let name = sbom_of(asset);
         let sbom = match attest.of_asset(asset, sidecar)? {
             Some(sbom) => {
                 files.push((name, sbom.clone()));

@@ -13,6 +13,7 @@ use larder_core::model::{AssetName, Digest, Tag};
 
 use super::attached::is_attached;
 use super::derived::{CHECKSUMS, MANIFEST};
+use super::reader::NOTES;
 
 /// What became of a file that was to join a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub struct HubFiles {
 pub(super) fn check_name(name: &AssetName) -> Result<()> {
     let text = name.as_str();
     let ending = text.rsplit_once('.').map_or("", |(_, ending)| ending);
-    let has_meaning = [MANIFEST, CHECKSUMS, "notes.md"].contains(&text)
+    let has_meaning = [MANIFEST, CHECKSUMS, NOTES].contains(&text)
         || is_attached(text)
         || ["json", "minisig", "new"].contains(&ending);
     if has_meaning {

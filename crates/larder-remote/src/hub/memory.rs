@@ -15,9 +15,11 @@ use larder_core::model::{AssetName, Digest, Tag};
 use super::attached::{self, Attest, Attested};
 use super::attachment::{self, Attachment};
 use super::derived::{self, ReleaseAddress};
+use super::leftover::{self, bare_assets};
+use super::reader::NOTES;
 use super::{
-    Body, HubPublisher, HubReader, ListedAsset, Notes, PlainFile, Progress, PublishOptions,
-    Published, ReadOnly, Receipt, Release, Upload,
+    Body, HubPublisher, HubReader, Leftover, ListedAsset, Notes, PlainFile, Progress,
+    PublishOptions, Published, ReadOnly, Receipt, Release, Upload,
 };
 
 type Files = BTreeMap<AssetName, Vec<u8>>;
@@ -138,7 +140,7 @@ impl HubPublisher for MemoryHub {
             if matches!(outcome, Published::Added | Published::Replaced) {
                 let bytes = read(upload.file, &upload.sidecar.sha256)?;
                 progress(bytes.len() as u64);
-                let text = upload.sidecar.to_json();
+                let text = upload.sidecar_text();
                 files.insert(upload.name.clone(), bytes);
                 files.insert(upload.name.sidecar(), text.into_bytes());
             }
@@ -154,7 +156,7 @@ impl HubPublisher for MemoryHub {
         &self,
         tag: &Tag,
         files: &[PlainFile<'_>],
-        _notes: &str,
+        notes: &str,
         options: PublishOptions,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
@@ -182,6 +184,7 @@ impl HubPublisher for MemoryHub {
             published.push(outcome);
         }
         there.extend(added);
+        there.insert(NOTES.parse()?, notes.as_bytes().to_vec());
         Ok(Receipt::plain(tag, published))
     }
 
@@ -227,6 +230,57 @@ impl HubPublisher for MemoryHub {
     }
 
     fn abort(&self, _tag: &Tag) -> Result<()> {
+        Ok(())
+    }
+
+    fn remove(&self, tag: &Tag, asset: &AssetName) -> Result<bool> {
+        let mut releases = self.releases();
+        let Some(files) = releases.get_mut(tag) else {
+            return Ok(false);
+        };
+        let mut is_removed = false;
+        for name in leftover::belonging(asset) {
+            is_removed |= files.remove(&name.parse()?).is_some();
+        }
+        if is_removed {
+            let has_sidecars = files.keys().any(|name| files.contains_key(&name.sidecar()));
+            if has_sidecars {
+                derive(files, tag, None)?;
+            } else {
+                files.retain(|name, _| !leftover::is_derived(name.as_str()));
+            }
+        }
+        if files.keys().all(|name| name.as_str() == NOTES) {
+            releases.remove(tag);
+        }
+        Ok(is_removed)
+    }
+
+    fn leftovers(&self) -> Result<Vec<Leftover>> {
+        let mut found = Vec::new();
+        for (tag, files) in &*self.releases() {
+            if files.keys().any(|name| name.as_str() == NOTES) {
+                continue;
+            }
+            for asset in bare_assets(&listed(tag, files)) {
+                found.push(Leftover {
+                    place: self.place(tag, &asset.name),
+                    key: format!("{tag}/{}", asset.name),
+                    size: Some(asset.size),
+                    since: None,
+                    stays: None,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    fn remove_leftover(&self, leftover: &Leftover) -> Result<()> {
+        if self.leftovers()?.contains(leftover)
+            && let Some((tag, name)) = leftover.key.split_once('/')
+        {
+            self.remove(&tag.parse()?, &name.parse()?)?;
+        }
         Ok(())
     }
 }
@@ -310,6 +364,10 @@ fn listed(tag: &Tag, files: &Files) -> Release {
         tag: tag.clone(),
         draft: false,
         immutable: false,
-        assets: files.iter().map(asset).collect(),
+        assets: files
+            .iter()
+            .filter(|(name, _)| name.as_str() != NOTES)
+            .map(asset)
+            .collect(),
     }
 }

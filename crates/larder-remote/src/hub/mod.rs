@@ -12,6 +12,7 @@ pub mod derived;
 mod dir;
 mod github;
 mod http;
+mod leftover;
 pub mod listing;
 mod memory;
 mod publisher;
@@ -32,6 +33,7 @@ pub use attachment::{Attachment, HubFile, HubFiles};
 pub use dir::DirHub;
 pub use github::GitHubHub;
 pub use http::HttpHub;
+pub use leftover::{Leftover, ReleaseKind};
 pub use memory::MemoryHub;
 pub use publisher::{
     CHANGES, HubPublisher, Notes, PlainFile, Progress, PublishOptions, Published, ReadOnly,

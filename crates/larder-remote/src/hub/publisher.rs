@@ -10,6 +10,7 @@ use larder_core::model::{AssetName, Digest, Tag};
 
 use super::attached::{Attest, Attested};
 use super::attachment::Attachment;
+use super::leftover::Leftover;
 
 /// One asset to publish: a package in `.dist` and its sidecar.
 #[derive(Clone, Debug)]
@@ -20,8 +21,19 @@ pub struct Upload<'a> {
     pub file: &'a Utf8Path,
     /// The sidecar that describes the package.
     pub sidecar: Sidecar,
+    /// The sidecar's text, where it is a copy of another hub's: it is kept byte for byte, because a
+    /// signature is of it. `None` if the text is what this larder writes.
+    pub text: Option<&'a str>,
     /// What signs the sidecar; `None` if nothing is signed.
     pub signer: Option<&'a dyn SidecarSigner>,
+}
+
+impl Upload<'_> {
+    /// The text of the sidecar to write.
+    pub fn sidecar_text(&self) -> String {
+        self.text
+            .map_or_else(|| self.sidecar.to_json(), str::to_owned)
+    }
 }
 
 /// Signs sidecars. A hub may have a sidecar of the same artifact with other observations in it,
@@ -221,4 +233,18 @@ pub trait HubPublisher: Send + Sync {
 
     /// Deletes the drafts of a tag with their assets. Does nothing on a hub without drafts.
     fn abort(&self, tag: &Tag) -> Result<()>;
+
+    /// Removes an asset with its sidecar, its signature and what else belongs to it, the sidecar
+    /// first, so that readers never see a half. A file without a sidecar is removed alone. Rewrites
+    /// the derived files; a release that holds nothing any more goes away. False if there was no
+    /// such file. `Refused` where the store deletes nothing, and in immutable releases and drafts.
+    fn remove(&self, tag: &Tag, asset: &AssetName) -> Result<bool>;
+
+    /// What was begun and never published: staged files, claims, drafts, open uploads, and assets
+    /// without a sidecar. Files of project releases and attachments are none.
+    fn leftovers(&self) -> Result<Vec<Leftover>>;
+
+    /// Removes a leftover that [`leftovers`](Self::leftovers) has listed, unless it is one no longer:
+    /// a writer still works on it, or has published it since. It is no error if it is gone.
+    fn remove_leftover(&self, leftover: &Leftover) -> Result<()>;
 }

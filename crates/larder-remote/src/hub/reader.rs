@@ -11,6 +11,9 @@ use super::attachment::{HubFile, HubFiles};
 /// The size limit for reading a sidecar; a usual one has a few KiB.
 pub(super) const MAX_SIDECAR: u64 = 16 * 1024 * 1024;
 
+/// The file with the notes of a project release, on hubs that have no page for it. It is not listed.
+pub(super) const NOTES: &str = "notes.md";
+
 /// The name, in a folder hub, of an asset's new sidecar while the asset is being replaced. It is
 /// renamed right after the asset.
 pub(super) fn next_sidecar(asset: &AssetName) -> String {
@@ -106,6 +109,13 @@ pub trait HubReader: Send + Sync {
 
     /// The bytes of a small file of a release by its name, such as a sidecar or a signature.
     fn small_file(&self, tag: &Tag, name: &AssetName) -> Result<Option<Vec<u8>>>;
+
+    /// The notes of a project release, as [`publish_project`](super::HubPublisher::publish_project)
+    /// got them; `None` if there are none.
+    fn notes(&self, tag: &Tag) -> Result<Option<String>> {
+        let notes = self.small_file(tag, &NOTES.parse()?)?;
+        Ok(notes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
 
     /// The sidecar of an asset with its exact text, which a signature is of.
     fn described(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Described>> {

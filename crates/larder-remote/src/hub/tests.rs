@@ -1,6 +1,8 @@
 //! Tests of what all hubs have in common, run on the two kinds that need no server. What only one
 //! kind of hub does (drafts, races, crashes) is tested with that kind.
 
+mod removing;
+
 use std::io::Read as _;
 
 use camino::Utf8PathBuf;
@@ -34,6 +36,7 @@ impl Package {
             name: self.name.clone(),
             file: &self.file,
             sidecar: self.sidecar.clone(),
+            text: None,
             signer: None,
         }
     }

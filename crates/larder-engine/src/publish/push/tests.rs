@@ -50,6 +50,7 @@ impl Sample {
             name: platform.asset.clone(),
             file: &file,
             sidecar: platform.sidecar.clone(),
+            text: None,
             signer: None,
         };
         let options = PublishOptions::default();

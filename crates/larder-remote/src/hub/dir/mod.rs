@@ -3,11 +3,12 @@
 //!
 //! This file contains the reading part. [`publish`], [`project`] and [`attach`] write, so that a reader sees
 //! either no file or the complete file. [`stage`] writes a file and renames it into place,
-//! [`sidecars`] writes the derived files, [`permissions`] lets everyone read who may read the hub. A
+//! [`sidecars`] writes the derived files, [`clean`] removes, [`permissions`] lets everyone read who may read the hub. A
 //! file lock in the folder that is written avoids duplicate work; publishing is correct without it.
 //! A file whose name starts with a dot is not an asset.
 
 mod attach;
+mod clean;
 mod permissions;
 mod project;
 mod publish;
@@ -16,7 +17,7 @@ mod stage;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
-use larder_core::error::Result;
+use larder_core::error::{Error, Result};
 use larder_core::file_lock::{FileLock, Waiting};
 use larder_core::fs::{self, IoContext, OwnFolder};
 use larder_core::model::{AssetName, Tag};
@@ -25,13 +26,16 @@ use larder_core::staging;
 use self::stage::{CLAIM, STAGED};
 
 use super::attachment::{self, Attachment};
+use super::reader::NOTES;
 use super::{
-    Attest, Body, HubPublisher, HubReader, ListedAsset, Notes, PlainFile, Progress, PublishOptions,
-    ReadOnly, Receipt, Release, Upload,
+    Attest, Body, HubPublisher, HubReader, Leftover, ListedAsset, Notes, PlainFile, Progress,
+    PublishOptions, ReadOnly, Receipt, Release, Upload,
 };
 
 /// The file that publishers lock while they write in its folder.
 const LOCK: &str = ".lock";
+/// How often a release's folder is opened that is removed meanwhile.
+const TRIES: usize = 16;
 
 /// A hub in a folder.
 pub struct DirHub {
@@ -91,6 +95,23 @@ impl DirHub {
     fn open(&self) -> Result<OwnFolder> {
         let below = self.root.strip_prefix(&self.base).unwrap_or(&self.root);
         permissions::open_root(&self.root, || OwnFolder::create(&self.base, below))
+    }
+
+    /// Opens and locks the folder of a release for writing; makes it if it is missing. Whoever
+    /// removed the release's last asset may remove the folder too, until it is locked.
+    fn release_folder(&self, tag: &Tag) -> Result<(OwnFolder, FileLock)> {
+        let hub = self.open()?;
+        for _ in 0..TRIES {
+            let folder = permissions::open_release(&hub, tag.as_str())?;
+            let lock = lock(&folder, &self.waiting)?;
+            if hub.entry(tag.as_str())?.is_some()
+                && (!lock.is_held() || folder.entry(LOCK)?.is_some())
+            {
+                return Ok((folder, lock));
+            }
+        }
+        let path = hub.path().join(tag.as_str());
+        Err(Error::unavailable(format!("{path} is removed again and again")).hint("run again"))
     }
 
     /// The same hub; a publisher waits like this for others.
@@ -154,7 +175,7 @@ impl HubReader for DirHub {
             let Ok(name) = name.parse::<AssetName>() else {
                 continue;
             };
-            if name.as_str() == project::NOTES {
+            if name.as_str() == NOTES {
                 continue;
             }
             if let Some(meta) =
@@ -221,8 +242,7 @@ impl HubPublisher for DirHub {
         attest: Option<&dyn Attest>,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
-        let folder = permissions::open_release(&self.open()?, tag.as_str())?;
-        let _lock = lock(&folder, &self.waiting)?;
+        let (folder, _lock) = self.release_folder(tag)?;
         let (assets, signatures) =
             publish::publish(&folder, tag, uploads, options.replace, progress)?;
         Ok(Receipt {
@@ -264,6 +284,36 @@ impl HubPublisher for DirHub {
     }
 
     fn abort(&self, _tag: &Tag) -> Result<()> {
+        Ok(())
+    }
+
+    fn remove(&self, tag: &Tag, asset: &AssetName) -> Result<bool> {
+        let hub = self.open()?;
+        let Some(folder) = hub.folder(tag.as_str())? else {
+            return Ok(false);
+        };
+        let lock = lock(&folder, &self.waiting)?;
+        let is_removed = clean::remove(&folder, tag, asset)?;
+        clean::remove_if_empty(&hub, folder, lock)?;
+        Ok(is_removed)
+    }
+
+    fn leftovers(&self) -> Result<Vec<Leftover>> {
+        clean::leftovers(self, &self.root)
+    }
+
+    fn remove_leftover(&self, leftover: &Leftover) -> Result<()> {
+        let hub = self.open()?;
+        let Some((folder, name)) = clean::find(&hub, leftover)? else {
+            return Ok(());
+        };
+        let is_release = folder.path() != hub.path();
+        // Taking the lock removes what belongs to no running process.
+        let lock = lock(&folder, &self.waiting)?;
+        clean::remove_leftover(self, &folder, &name)?;
+        if is_release {
+            clean::remove_if_empty(&hub, folder, lock)?;
+        }
         Ok(())
     }
 }

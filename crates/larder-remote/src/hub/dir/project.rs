@@ -6,14 +6,12 @@ use camino::Utf8Path;
 use super::permissions;
 use super::stage::{STAGED, digest, stage, stage_bytes};
 use crate::hub::publisher::same_notes;
+use crate::hub::reader::NOTES;
 use crate::hub::{PlainFile, Progress, Published};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, OwnFolder};
 use larder_core::model::Tag;
 use larder_core::staging::{self, StagedDir};
-
-/// The file with the notes of a project release.
-pub(super) const NOTES: &str = "notes.md";
 
 /// Publishes files and notes under a tag in the hub's existing root folder.
 pub(super) fn publish(

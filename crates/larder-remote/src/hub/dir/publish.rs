@@ -97,7 +97,7 @@ fn publish_one(
         dir.join(upload.name.sidecar().as_str()),
     );
     let ours = &upload.sidecar;
-    let text = ours.to_json();
+    let text = upload.sidecar_text();
     for _ in 0..TRIES {
         finish_replacement(dir, &upload.name)?;
         let existing = match sidecars::read(dir, &upload.name) {

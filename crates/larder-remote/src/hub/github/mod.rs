@@ -10,6 +10,7 @@
 //!
 //! HTTP and the API are in [`crate::github`].
 
+mod clean;
 mod draft;
 mod label;
 mod list;
@@ -28,8 +29,8 @@ mod visible;
 use std::collections::BTreeMap;
 
 use super::{
-    Attachment, Attest, Body, HubPublisher, HubReader, Notes, PlainFile, Progress, PublishOptions,
-    ReadOnly, Receipt, Release, Upload,
+    Attachment, Attest, Body, HubPublisher, HubReader, Leftover, Notes, PlainFile, Progress,
+    PublishOptions, ReadOnly, Receipt, Release, Upload,
 };
 use crate::github::{self, Api, GitHubConfig, Login};
 use crate::http::Client;
@@ -85,6 +86,11 @@ impl HubReader for GitHubHub {
 
     fn suffixes_tags(&self) -> bool {
         true
+    }
+
+    fn notes(&self, tag: &Tag) -> Result<Option<String>> {
+        let release = self.api().by_tag(tag.as_str())?;
+        Ok(release.and_then(|release| release.body))
     }
 
     fn small_file(&self, tag: &Tag, name: &AssetName) -> Result<Option<Vec<u8>>> {
@@ -196,6 +202,23 @@ impl HubPublisher for GitHubHub {
     fn abort(&self, tag: &Tag) -> Result<()> {
         self.require_token()?;
         draft::abort(&self.releases, tag)
+    }
+
+    fn remove(&self, tag: &Tag, asset: &AssetName) -> Result<bool> {
+        self.require_token()?;
+        let removed = clean::remove(&self.releases, &self.sidecars, tag, asset);
+        self.read_state.forget(tag);
+        removed
+    }
+
+    fn leftovers(&self) -> Result<Vec<Leftover>> {
+        self.require_token()?;
+        clean::leftovers(&self.releases)
+    }
+
+    fn remove_leftover(&self, leftover: &Leftover) -> Result<()> {
+        self.require_token()?;
+        clean::remove_leftover(self.api(), leftover)
     }
 }
 

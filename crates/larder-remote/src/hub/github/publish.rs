@@ -245,16 +245,11 @@ fn is_ours(result: Option<&Published>) -> bool {
 
 /// The names and digests of uploads and their sidecars.
 fn digests(uploads: &[&Upload<'_>]) -> BTreeMap<String, Digest> {
-    let both = |Upload {
-                    name,
-                    file: _,
-                    sidecar,
-                    signer: _,
-                }: &Upload<'_>| {
-        let stated = Digest::of(sidecar.to_json().as_bytes());
+    let both = |upload: &Upload<'_>| {
+        let stated = Digest::of(upload.sidecar_text().as_bytes());
         [
-            (name.to_string(), sidecar.sha256),
-            (name.sidecar().to_string(), stated),
+            (upload.name.to_string(), upload.sidecar.sha256),
+            (upload.name.sidecar().to_string(), stated),
         ]
     };
     uploads.iter().flat_map(|upload| both(upload)).collect()

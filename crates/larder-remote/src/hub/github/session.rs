@@ -24,6 +24,9 @@ use larder_core::model::Tag;
 /// another.
 const ROUNDS: u32 = 14;
 
+/// What the notes of a subsystem's release begin with; its tag follows.
+pub(super) const NOTES_BEGIN: &str = "Binaries of ";
+
 /// Why a round ended early.
 #[derive(Debug)]
 pub(super) enum Stop {
@@ -84,7 +87,7 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     pub(super) fn new(releases: &'a Releases, tag: &'a Tag, progress: Progress<'a>) -> Self {
         let notes = format!(
-            "Binaries of {tag}, published by larder. `manifest.json` describes them, `checksums.txt` contains their SHA-256 digests."
+            "{NOTES_BEGIN}{tag}, published by larder. `manifest.json` describes them, `checksums.txt` contains their SHA-256 digests."
         );
         Self {
             releases,

@@ -112,9 +112,10 @@ pub(super) fn write_missing(
         name,
         file,
         sidecar,
+        text: _,
         signer,
     } = upload;
-    let (sidecar_name, text) = (name.sidecar(), sidecar.to_json());
+    let (sidecar_name, text) = (name.sidecar(), upload.sidecar_text());
     let signature_name = name.signature();
     // A signature that is already good for this text is kept where the sidecar is kept, too.
     let signature = match (signer, &found) {

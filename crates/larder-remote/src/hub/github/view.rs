@@ -42,6 +42,7 @@ pub(super) fn to_hub_release(release: &Release) -> Option<hub::Release> {
         upload_url: _,
         page: _,
         body: _,
+        created: _,
         assets: _,
     } = release;
     Some(hub::Release {
