@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 
 use super::platform_words::HostOrAll;
 use super::publish::RawPublish;
+use super::remote::RawRemote;
 use super::tool_version::ToolVersion;
 use super::upstream::RawUpstream;
-use super::words::{Count, EnvName, Flag, FormatWord, LinksWord, Size, Timeout, Value};
+use super::words::{Count, EnvName, Flag, FormatWord, ImageRef, LinksWord, Size, Timeout, Value};
 use crate::model::{Digest, FileName, Name, Platform};
 use crate::project::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use crate::project::syntax::keys::keys;
@@ -177,6 +178,19 @@ keys! {
         /// The default is `1h`.
         "timeout" timeout: At<Timeout>,
             since "0.1.0", default "`1h`", example "30m";
+        /// Lets the build run on the executor of your own config.yml, or take its result from there.
+        /// It needs `hermetic: true`, and it does not change the inputs.
+        /// Without an executor, and in the configuration of users who have none,
+        /// the build runs on this machine as any other. The default is to build on this machine.
+        "remote" remote: RawRemote,
+            since "0.1.0", default "builds run on this machine only",
+            example {"image": "docker://gcc@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+        /// The promise that the commands use nothing but the source, `env`, `build.needs`
+        /// and what the image of `remote` has: no network, no other file, no other variable.
+        /// Then the result does not depend on the machine, and machines may share it.
+        /// It does not change the inputs.
+        "hermetic" hermetic: At<Flag>,
+            since "0.1.0", default "`false`", example true;
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use schemars::{Schema, json_schema};
 
+use super::remote::RawExecutor;
 use super::trust::RequireWord;
 use super::words::{HostName, Size};
 use crate::human;
@@ -41,6 +42,13 @@ keys! {
         /// `larder cache prune` applies them at any time.
         "cache" cache: RawCache,
             since "0.1.0", default "no limits", example {"max_size": "20GiB", "max_age": "30d"};
+        /// A cluster that speaks the Remote Execution API, such as Buildbarn, NativeLink or
+        /// BuildBuddy, or a cache of that kind.
+        /// Builds whose recipe has `remote` run there, or take their results from there.
+        /// `LARDER_EXECUTOR` takes precedence over `url` and `instance`.
+        "executor" executor: RawExecutor,
+            since "0.1.0", default "builds run on this machine",
+            example {"url": "grpcs://cluster.example.com:443", "instance": "main"};
     }
 }
 

@@ -1,6 +1,8 @@
 //! The rules of acquiring one target, on a project in a temporary folder, with a hub in memory.
 
 mod freshness;
+#[cfg(unix)]
+mod remote;
 mod search;
 
 use camino::{Utf8Path, Utf8PathBuf};
