@@ -70,7 +70,7 @@ pub struct AcquireArgs {
     /// Use no network.
     #[arg(long, env = larder_core::variables::OFFLINE, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
     offline: bool,
-    /// Use only this source: cache, managed, original or build.
+    /// Use only this source: cache, managed, original, remote-cache or build.
     #[arg(long, value_name = "SOURCE", value_parser = super::values::word::<SourceKind>)]
     source: Option<SourceKind>,
     /// Install again, even if the installed binaries are up to date.
@@ -88,6 +88,10 @@ pub struct AcquireArgs {
     /// Do not release what is built, whatever `upload:` says.
     #[arg(long, conflicts_with = "upload")]
     no_upload: bool,
+    /// Where a build runs if the executor can't be reached: `local` is this machine. Without it,
+    /// such a build fails.
+    #[arg(long, value_name = "WHERE", env = larder_core::variables::EXECUTOR_FALLBACK, value_parser = super::values::fallback)]
+    executor_fallback: Option<bool>,
     /// Use versions that were yanked, with a warning for each.
     #[arg(long)]
     allow_yanked: bool,
@@ -105,6 +109,7 @@ impl AcquireArgs {
             dry_run,
             upload,
             no_upload,
+            executor_fallback,
             allow_yanked,
         } = self.clone();
         Options {
@@ -116,6 +121,7 @@ impl AcquireArgs {
             dry_run,
             upload,
             no_upload,
+            executor_fallback: executor_fallback.unwrap_or_default(),
             allow_yanked,
             sign: false,
             install_root: None,

@@ -43,6 +43,7 @@ mod publish;
 mod quick;
 pub mod reference;
 mod release;
+mod remote;
 mod remove;
 mod rollback;
 mod run;

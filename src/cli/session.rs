@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Global;
 use super::counts::Counts;
+use super::remote;
 use super::timings::Timings;
 use crate::report::{ReporterHandle, Verbosity};
 use larder_core::cancel::Cancel;
@@ -115,6 +116,7 @@ impl LimitArgs {
         Limits {
             jobs: self.jobs.get(),
             keep_going: self.keep_going,
+            ..Limits::default()
         }
     }
 }
@@ -152,7 +154,8 @@ impl Session {
             events
         };
         let handle = runtime.handle().clone();
-        let ctx = Context::open(project, options, settings, handle, events, cancel)?;
+        let mut ctx = Context::open(project, options, settings, handle, events, cancel)?;
+        remote::add(&mut ctx)?;
         Ok(Self {
             ctx: Arc::new(ctx),
             runtime,
@@ -270,7 +273,8 @@ impl ReadOnlySession {
             ..options
         };
         let handle = runtime.handle().clone();
-        let ctx = Context::open(project, options, settings, handle, events, Cancel::new())?;
+        let mut ctx = Context::open(project, options, settings, handle, events, Cancel::new())?;
+        remote::add(&mut ctx)?;
         Ok(Self {
             ctx: Arc::new(ctx),
             _runtime: runtime,
@@ -300,6 +304,8 @@ pub fn end_runtime(runtime: tokio::runtime::Runtime) {
 fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
+        // A build on another machine waits in a thread of its own, and there can be 1000 of them.
+        .max_blocking_threads(1500)
         .enable_all()
         .build()
         .map_err(|e| Error::failed("cannot start the async runtime").cause(e))

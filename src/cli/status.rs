@@ -83,10 +83,11 @@ fn table(document: &StatusDocument) -> Table {
             .as_ref()
             .map_or("-", |version| version.as_str());
         let origin = entry.origin.map_or("-", Origin::as_str);
-        let state = match (&entry.reason, entry.emulated) {
-            (Some(reason), _) => reason.clone(),
-            (None, Some(emulated)) => format!("fresh (emulated: {emulated})"),
-            (None, None) => "fresh".to_owned(),
+        let state = match (&entry.reason, entry.emulated, &entry.executor) {
+            (Some(reason), ..) => reason.clone(),
+            (None, Some(emulated), _) => format!("fresh (emulated: {emulated})"),
+            (None, None, Some(executor)) => format!("fresh (built at {executor})"),
+            (None, None, None) => "fresh".to_owned(),
         };
         let source = entry.source.map_or("-", SourceKind::as_str);
         let tone = match &entry.reason {

@@ -22,6 +22,15 @@ pub fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
+/// The value of `--executor-fallback`: whether builds fall back to this machine.
+pub fn fallback(text: &str) -> Result<bool, String> {
+    match text {
+        "local" => Ok(true),
+        "" => Ok(false),
+        _ => Err("write local".into()),
+    }
+}
+
 /// The value of `--jobs`.
 pub fn jobs(text: &str) -> Result<u16, String> {
     match text.parse() {

@@ -117,6 +117,7 @@ fn text(
             inputs,
             artifact: _,
             accepted,
+            executor,
         }) => {
             let accepted = if *accepted {
                 "accepted"
@@ -125,10 +126,12 @@ fn text(
             };
             let signed = signed.as_ref().map(|signed| format!(", {signed}"));
             let emulated = emulated.map(|emulated| format!(", emulated: {emulated}"));
+            let executor = executor.as_ref().map(|place| format!(", built at {place}"));
             let inputs = format!(
-                "{} ({accepted}{}{})",
+                "{} ({accepted}{}{}{})",
                 inputs.short(),
                 emulated.unwrap_or_default(),
+                executor.unwrap_or_default(),
                 signed.unwrap_or_default()
             );
             let columns = [version.as_str(), origin.as_str(), inputs.as_str()]

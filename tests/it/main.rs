@@ -67,6 +67,8 @@ mod project;
 mod publish;
 #[cfg(unix)]
 mod release;
+#[cfg(unix)]
+mod remote;
 mod serve;
 mod servers;
 mod shipping;

@@ -152,13 +152,15 @@ fn byproducts(observed: &Observed) -> Vec<Value> {
         commit: _,
         tools,
         glibc,
+        executor,
         run: _,
         time: _,
     } = observed;
     let text = |name: &str, text: &str| json!({"name": name, "mediaType": "text/plain", "content": STANDARD.encode(text)});
     let tools = tools.iter().map(|(name, version)| text(name, version));
     let glibc = glibc.iter().map(|version| text("glibc", version));
-    tools.chain(glibc).collect()
+    let executor = executor.iter().map(|place| text("executor", place));
+    tools.chain(glibc).chain(executor).collect()
 }
 
 #[cfg(test)]

@@ -63,11 +63,16 @@ impl Redactor {
             .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
             .filter(|(name, value)| value.len() >= 12 && is_secret_name(name))
             // A key's file has several lines; those with words are comments and no secrets.
-            .flat_map(|(_, value)| {
+            .flat_map(|(name, value)| {
                 let lines = value
                     .lines()
                     .filter(|line| line.len() >= 12 && !line.contains(' '));
-                lines.chain(value.lines().nth(1).is_none().then_some(value))
+                // The values of headers.
+                let words = value.split_whitespace();
+                let words = words.filter(|word| word.len() >= 12 && !word.ends_with(':'));
+                lines
+                    .chain(value.lines().nth(1).is_none().then_some(value))
+                    .chain(words.filter(|_| name.ends_with("HEADERS")))
             })
             .map(str::to_owned)
             .collect();
@@ -112,6 +117,7 @@ pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     [
         "TOKEN",
+        "HEADERS",
         "SECRET",
         "PASSWORD",
         "API_KEY",

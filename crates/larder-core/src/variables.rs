@@ -42,6 +42,16 @@ variables! {
     /// The hosts that larder may contact over plain http, separated by commas, in addition to
     /// `allow_http`. Loopback addresses are always allowed.
     ALLOW_HTTP = "LARDER_ALLOW_HTTP";
+    /// The executor that runs builds or caches their results: `grpcs://HOST:PORT[/INSTANCE]`. It
+    /// takes precedence over `executor` in your configuration file.
+    EXECUTOR = "LARDER_EXECUTOR";
+    /// The headers of every request to the executor, one `name: value` on each line, such as
+    /// `authorization: Bearer TOKEN`. `headers_from` in your configuration file names another
+    /// variable.
+    EXECUTOR_HEADERS = "LARDER_EXECUTOR_HEADERS";
+    /// `local` lets a build run on this machine if the executor can't be reached.
+    /// `--executor-fallback` takes precedence.
+    EXECUTOR_FALLBACK = "LARDER_EXECUTOR_FALLBACK";
     /// How long it may take to open a connection; default 10s.
     HTTP_CONNECT_TIMEOUT = "LARDER_HTTP_CONNECT_TIMEOUT";
     /// How long a response may send no data before the attempt fails; default 30s.

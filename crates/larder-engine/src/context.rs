@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cache::Cache;
 use crate::events::{Events, Level};
+use crate::executor::remote::RemoteExecutor;
 use crate::executor::{Executor, LocalExecutor};
 use crate::installed::{Bin, Commits, SourceState, State, Watched};
 use crate::lock::ProjectLock;
@@ -47,6 +48,8 @@ pub struct Options {
     pub no_upload: bool,
     /// Sign what is released.
     pub sign: bool,
+    /// Build on this machine where the executor can't be reached.
+    pub executor_fallback: bool,
     /// Use what was yanked.
     pub allow_yanked: bool,
     /// Install below this folder instead of in the project's own `.bin` folders.
@@ -83,6 +86,10 @@ pub struct Context {
     pub waiting: Waiting,
     /// Runs the commands of the builds.
     pub executor: Arc<dyn Executor>,
+    /// The executor on other machines that the user configured.
+    pub remote: Option<Arc<dyn RemoteExecutor>>,
+    /// Why that executor could not be reached, once that was found out. It is not asked again.
+    pub remote_error: OnceLock<Error>,
     /// Runs the steps on its threads.
     pub runtime: tokio::runtime::Handle,
     /// The key for signatures, which is read when it is first used: opening it takes a second.
@@ -119,6 +126,8 @@ impl Context {
             tombstones: Tombstones::default(),
             commits: Commits::default(),
             executor: Arc::new(LocalExecutor),
+            remote: None,
+            remote_error: OnceLock::new(),
             runtime,
             project,
             options,

@@ -29,6 +29,10 @@ pub enum Phase {
     Restoring,
     /// It runs the commands of a build.
     Building,
+    /// It sends the inputs of a build to an executor, or its outputs to the executor's cache.
+    Sending,
+    /// It waits for a worker of an executor.
+    Queued,
     /// It writes an archive.
     Packing,
     /// It sends bytes.

@@ -9,6 +9,7 @@ use larder_core::environment::Environment;
 use larder_core::project::user::CacheLimits;
 use larder_remote::RemoteSettings;
 
+use crate::executor::remote::ExecutorSettings;
 use crate::trust::signing::SigningSettings;
 
 /// The settings of a run.
@@ -32,6 +33,8 @@ pub struct Settings {
     pub signing: SigningSettings,
     /// The id or the fingerprint of the key with which gpg signs repositories of packages.
     pub gpg_key: Option<String>,
+    /// The executor on other machines, if the user configured one.
+    pub executor: Option<ExecutorSettings>,
     /// The file of the user's configuration, and the metadata that it had just before it was read.
     pub user_file: Option<(Utf8PathBuf, Option<std::fs::Metadata>)>,
 }

@@ -93,6 +93,8 @@ fn phase_words(phase: Phase) -> (&'static str, &'static str) {
         Phase::Downloading => ("downloading", "downloading and unpacking"),
         Phase::Restoring => ("restoring", "restoring from the cache"),
         Phase::Building => ("building", "building"),
+        Phase::Sending => ("sending", "sending to the executor"),
+        Phase::Queued => ("queued", "waiting for a worker"),
         Phase::Packing => ("packing", "packing"),
         Phase::Uploading => ("uploading", "releasing"),
         Phase::Verifying => ("verifying", "verifying"),

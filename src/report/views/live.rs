@@ -181,6 +181,8 @@ pub(super) fn phase_word(phase: Phase) -> &'static str {
         Phase::Downloading => "downloading",
         Phase::Restoring => "restoring",
         Phase::Building => "building",
+        Phase::Sending => "sending",
+        Phase::Queued => "queued",
         Phase::Packing => "packing",
         Phase::Uploading => "uploading",
         Phase::Verifying => "verifying",

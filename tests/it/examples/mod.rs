@@ -63,6 +63,14 @@ fn the_minimal_example_works() {
 }
 
 #[test]
+fn the_remote_example_works_without_a_cluster() {
+    let env = example("remote");
+    let built = env.larder_json(["ensure", "all"]).success();
+    assert_eq!(built.outcomes(), ["hello=built"]);
+    assert_eq!(run(&env, "hello", &[]), "hello v1.0.0\n");
+}
+
+#[test]
 fn the_needs_and_tools_example_works() {
     let env = example("needs-and-tools");
     let first = env.larder_json(["ensure", "report"]).success();

@@ -207,17 +207,17 @@ proptest! {
         sha256 in digest(),
         size: u64,
         tools in prop::collection::btree_map("[a-z]{1,5}", "\\PC{0,20}", 0..3),
-        texts in prop::array::uniform4(prop::option::of("\\PC{0,20}")),
+        texts in prop::array::uniform5(prop::option::of("\\PC{0,20}")),
         explanation in prop::collection::vec((".{0,10}", ".{0,10}"), 0..3),
     ) {
-        let [commit, glibc, run, time] = texts;
+        let [commit, glibc, executor, run, time] = texts;
         let sidecar = Sidecar {
             schema: super::sidecar::SCHEMA,
             artifact: artifact.digest(),
             content: artifact,
             sha256,
             size,
-            observed: Observed { commit, tools: BTreeMap::from_iter(tools), glibc, run, time },
+            observed: Observed { commit, tools: BTreeMap::from_iter(tools), glibc, executor, run, time },
             explanation,
         };
         let written = sidecar.to_json();

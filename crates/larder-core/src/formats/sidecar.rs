@@ -46,6 +46,9 @@ pub struct Observed {
     /// The lowest glibc version that the binaries run on, such as `2.28`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub glibc: Option<String>,
+    /// The executor that ran the build, or whose cache had its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<String>,
     /// Url of the CI run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
@@ -62,11 +65,12 @@ impl Observed {
             commit,
             tools,
             glibc,
+            executor,
             run,
             time,
         } = self;
         let tools = tools.iter().flat_map(|(tool, version)| [tool, version]);
-        let texts = [commit, glibc, run, time]
+        let texts = [commit, glibc, executor, run, time]
             .into_iter()
             .flatten()
             .chain(tools);

@@ -103,7 +103,7 @@ impl Walk {
     }
     fn finish(self) -> Inputs {
         let mut hasher = Hasher::new();
-        hasher.field(b"larder-inputs-v1");
+        hasher.field(ENCODING);
         for (path, value) in &self.fields {
             hasher.field(path.as_bytes());
             hasher.field(value.as_bytes());
@@ -152,6 +152,9 @@ pub fn wanted(
     };
     Ok(Wanted { original, build })
 }
+
+/// The version of the encoding, which every key begins with.
+pub const ENCODING: &[u8] = b"larder-inputs-v1";
 
 fn start(subsystem: &Subsystem, platform: Platform, origin: Origin) -> Walk {
     let mut walk = Walk::default();
@@ -260,6 +263,7 @@ fn of_build(
         commands: _,
         platforms: _,
         timeout: _,
+        remote: _,
     } = declared;
     let RenderedBuild {
         source,
@@ -338,6 +342,7 @@ fn identity(
         commands,
         platforms: _,
         timeout: _,
+        remote: _,
     }) = &subsystem.build
     {
         match source {

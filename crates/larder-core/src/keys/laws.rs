@@ -162,6 +162,18 @@ const PARTS: &[(At, Of, &[&str])] = &[
         &["platforms: all", "platforms: host"],
     ),
     (At::BuildKeys, Neither, &["", "timeout: 5m"]),
+    (
+        At::BuildKeys,
+        Neither,
+        &[
+            "",
+            "hermetic: true",
+            concat!(
+                "hermetic: true, remote: {image: \"docker://gcc@sha256:",
+                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}"
+            ),
+        ],
+    ),
     (At::Package, Both, &["", "include: [LICENSE]"]),
     (At::Package, Neither, &["", "name: another"]),
     (At::Package, Neither, &["", "format: zip"]),

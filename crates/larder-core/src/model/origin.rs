@@ -52,8 +52,11 @@ pub enum SourceKind {
     Managed,
     /// The publisher's release.
     Original,
-    /// A build on this machine.
+    /// A build on this machine or on an executor.
     Build,
+    /// The cache of an executor.
+    #[serde(rename = "remote-cache")]
+    RemoteCache,
 }
 
 impl Origin {
@@ -74,6 +77,7 @@ impl SourceKind {
             Self::Managed => "managed",
             Self::Original => "original",
             Self::Build => "build",
+            Self::RemoteCache => "remote-cache",
         }
     }
 }
@@ -111,10 +115,12 @@ impl FromStr for SourceKind {
             "managed" => Ok(Self::Managed),
             "original" => Ok(Self::Original),
             "build" => Ok(Self::Build),
-            "hub" => Err(Invalid::new(format!("unknown source `{text}`"))
-                .hint("known: cache, managed, original, build; the hub is `managed`")),
+            "remote-cache" => Ok(Self::RemoteCache),
+            "hub" => Err(Invalid::new(format!("unknown source `{text}`")).hint(
+                "known: cache, managed, original, build, remote-cache; the hub is `managed`",
+            )),
             _ => Err(Invalid::new(format!("unknown source `{text}`"))
-                .hint("known: cache, managed, original, build")),
+                .hint("known: cache, managed, original, build, remote-cache")),
         }
     }
 }

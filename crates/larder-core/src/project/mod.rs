@@ -11,12 +11,13 @@
 //!         decoding)            templates tried by render)               about each other)
 //! ```
 //! Reading goes on after a problem, so that one run shows them all. `render` fills in a recipe's
-//! templates for a platform, with `template`; `user` is the user's own `config.yml`; `edit` changes
+//! templates for a platform, with `template`; `user` is the user's own `config.yml`, with its `executor`; `edit` changes
 //! the text of versions.yml; `foreign` reads files of other tools.
 
 mod cycles;
 mod domain;
 pub mod edit;
+pub mod executor;
 pub mod foreign;
 mod load;
 pub mod paths;
@@ -35,8 +36,9 @@ pub use domain::publish;
 pub use domain::{
     Binary, Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, Emulated,
     HubConfig, Include, Keep, Links, Original, OriginalTrust, PackageConfig, Project, RawChecksums,
-    Ready, RenderedBuild, RenderedSource, Service, Signed, SourceFolder, Subsystem, Task,
-    TrustConfig, TrustedKey, UploadPolicy, Upstream, UpstreamKeys, UpstreamSignature, VersionKeys,
+    Ready, RemoteBuild, RenderedBuild, RenderedSource, Service, Signed, SourceFolder, Subsystem,
+    Task, TrustConfig, TrustedKey, UploadPolicy, Upstream, UpstreamKeys, UpstreamSignature,
+    VersionKeys,
 };
 
 pub use crate::model::{Limits, PackageFormat};

@@ -10,7 +10,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::error::{Error, Result};
 use crate::hosts::{is_allowed, is_loopback};
 use crate::redact::mask;
+use crate::variables;
 
+use super::executor::{ExecutorAddress, ExecutorConfig};
 use super::paths::expand;
 use super::syntax::decode::{At, Decode, Reader, Spot};
 use super::syntax::source::Source;
@@ -30,6 +32,8 @@ pub struct UserSettings {
     pub require_signature: bool,
     /// The limits of the local cache.
     pub cache: CacheLimits,
+    /// The cluster that runs builds, or the cache of their results.
+    pub executor: Option<ExecutorConfig>,
 }
 
 /// The limits of the local cache.
@@ -55,6 +59,8 @@ pub struct UserSource {
     pub github_mirror: Option<String>,
     /// The hosts from the environment, which are added to the file's `allow_http`.
     pub allow_http: Vec<String>,
+    /// The executor from the environment, which takes precedence over the file's address.
+    pub executor: Option<String>,
 }
 
 /// The user's configuration. The file is read on first use, so a run that finds everything up to
@@ -120,6 +126,7 @@ impl UserSettings {
             named_by,
             github_mirror,
             allow_http,
+            executor,
         } = source;
         let mut user = match file {
             Some(file) => Self::from_file(file, *named_by, home.as_deref())?,
@@ -127,7 +134,33 @@ impl UserSettings {
         };
         user.github_mirror = github_mirror.clone().or(user.github_mirror);
         user.allow_http.extend_from_slice(allow_http);
+        if let Some(text) = executor {
+            user.use_executor(text)?;
+        }
         Ok(user)
+    }
+
+    /// Uses the executor that the environment names. It keeps what the file says about the use of an
+    /// executor, but headers are sent only to the one that they are meant for.
+    fn use_executor(&mut self, text: &str) -> Result<()> {
+        let address =
+            ExecutorAddress::parse(text, &self.allow_http).map_err(|(message, hint)| {
+                Error::usage(format!("{}: {message}", variables::EXECUTOR)).hint(hint)
+            })?;
+        let named = ExecutorConfig::at(address);
+        self.executor = Some(match self.executor.take() {
+            Some(file) if file.address.url == named.address.url => ExecutorConfig {
+                address: named.address,
+                ..file
+            },
+            Some(file) => ExecutorConfig {
+                address: named.address,
+                headers_from: named.headers_from,
+                ..file
+            },
+            None => named,
+        });
+        Ok(())
     }
 
     fn from_file(path: &Utf8Path, named_by: Option<&str>, home: Option<&Utf8Path>) -> Result<Self> {
@@ -180,6 +213,7 @@ impl UserSettings {
             allow_http,
             require,
             cache,
+            executor,
             spans: _,
         }) = RawUser::decode(&node, Spot::File, reader)
         else {
@@ -211,6 +245,8 @@ impl UserSettings {
             }
             user.github_mirror = Some(value);
         }
+        user.executor =
+            executor.and_then(|raw| ExecutorConfig::read(raw, &user.allow_http, reader));
         user
     }
 }
@@ -271,6 +307,7 @@ fn http_fault(url: &str, host: &str, user: Option<&UserConfig>) -> Option<(Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project::executor::CacheUse;
 
     #[test]
     fn a_file_is_read() {
@@ -310,6 +347,20 @@ mod tests {
             is_allowed("MIRROR.corp", &user.allow_http)
                 && !is_allowed("x.mirror.corp", &user.allow_http)
         );
+        let user = read(
+            "executor: {url: 'grpcs://a.example:1/x', cache: write, execute: false, jobs: 7}\n",
+        );
+        let mut user = user.expect("it is right");
+        let from_file = user.executor.clone().expect("it is configured");
+        assert_eq!(from_file.address.instance, "x");
+        assert_eq!(
+            (from_file.cache, from_file.execute, from_file.jobs.get()),
+            (CacheUse::Write, false, 7)
+        );
+        user.use_executor("grpcs://b.example").expect("it is right");
+        let named = user.executor.expect("it is configured");
+        assert_eq!(named.address.url, "grpcs://b.example:443");
+        assert_eq!((named.cache, named.jobs.get()), (CacheUse::Write, 7));
         for wrong in [
             "github_mirror: http://mirror.corp\n",
             "github_mirror: mirror.corp\n",
@@ -326,6 +377,15 @@ mod tests {
             "cache: {max_size: 0}\n",
             "cache: {max_age: 1y}\n",
             "cache: {max: 1GiB}\n",
+            "executor: grpcs://a.example\n",
+            "executor: {}\n",
+            "executor: {url: https://a.example}\n",
+            "executor: {url: 'grpc://a.example:1'}\n",
+            "executor: {url: grpcs://a.example/x, instance: y}\n",
+            "executor: {url: grpcs://a.example, cache: both}\n",
+            "executor: {url: grpcs://a.example, jobs: 0}\n",
+            "executor: {url: grpcs://a.example, headers_from: 'a b'}\n",
+            "executor: {url: grpcs://a.example, token: x}\n",
             "token: x\n",
             "- a\n",
         ] {

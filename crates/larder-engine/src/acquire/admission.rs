@@ -107,8 +107,9 @@ impl<'a> From<&'a Entry> for Evidence<'a> {
         match entry.source {
             SourceKind::Managed => Self::Released(entry.proof.as_deref()),
             SourceKind::Original => Self::Publisher(&entry.shown),
-            SourceKind::Build => Self::BuiltHere,
-            SourceKind::Cache => Self::Unknown,
+            // Nobody signs what an executor gives.
+            SourceKind::Build if entry.observed.executor.is_none() => Self::BuiltHere,
+            SourceKind::Cache | SourceKind::Build | SourceKind::RemoteCache => Self::Unknown,
         }
     }
 }

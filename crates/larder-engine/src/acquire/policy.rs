@@ -80,7 +80,7 @@ pub fn pinned(request: &Request<'_>, source: SourceKind) -> Result<(), String> {
                 _ => Ok(()),
             }
         }
-        SourceKind::Build => match request.rendered_build() {
+        SourceKind::Build | SourceKind::RemoteCache => match request.rendered_build() {
             Ok(Some(build)) => match build.source {
                 RenderedSource::Git { url, rev } if !request.has_commit(&url, &rev) => {
                     unpinned("its git revision is not locked to a commit")

@@ -196,7 +196,7 @@ impl<'a> Request<'a> {
             .filter_map(|source| match source {
                 SourceKind::Original => Some(Origin::Original),
                 SourceKind::Build => Some(Origin::Build),
-                SourceKind::Cache | SourceKind::Managed => None,
+                SourceKind::Cache | SourceKind::Managed | SourceKind::RemoteCache => None,
             });
         let mut origins: Vec<Origin> = Vec::new();
         for origin in listed.chain([Origin::Original, Origin::Build]) {

@@ -12,6 +12,8 @@
 
 mod outputs;
 mod plain;
+pub mod remote;
+mod script;
 pub mod source;
 mod tools;
 mod work;
@@ -83,7 +85,9 @@ pub fn build(ctx: &Context, target: &Target, reason: &str, waits: &dyn Fn()) -> 
     let log = log_path(ctx, target);
     ctx.own_folder(".larder/logs")?
         .create_file(log.file_name().unwrap_or_default())?;
-    ctx.events.phase(target, Phase::Building, None);
+    if !remote::used_for(ctx, request.subsystem, target).is_some_and(|remote| remote.executes) {
+        ctx.events.phase(target, Phase::Building, None);
+    }
     let mut work = Work::new(&request, &log)?;
     let made = work
         .run()
@@ -111,9 +115,22 @@ pub fn build(ctx: &Context, target: &Target, reason: &str, waits: &dyn Fn()) -> 
         files: made.files,
         tree: None,
     };
+    let (source, outcome) = match &made.taken {
+        Some(taken) if taken.is_cached => (SourceKind::RemoteCache, Outcome::Downloaded),
+        _ => (SourceKind::Build, Outcome::Built),
+    };
+    let bytes = match (&made.taken, outcome) {
+        (Some(taken), Outcome::Downloaded) => taken.received,
+        _ => artifact.size(),
+    };
+    let place = match (&made.observed.executor, outcome) {
+        (Some(executor), Outcome::Downloaded) => executor.clone(),
+        (Some(executor), _) => format!("{} at {executor}", work.place()),
+        (None, _) => work.place(),
+    };
     let entry = Entry {
         artifact,
-        source: SourceKind::Build,
+        source,
         places: places_of_needs(ctx, work.needs())?,
         file: None,
         observed: made.observed,
@@ -137,12 +154,12 @@ pub fn build(ctx: &Context, target: &Target, reason: &str, waits: &dyn Fn()) -> 
         Err(refusal) => return Err(not_admitted(refusal.into_error(&request), target, &log)),
     };
     let taken = Taken {
-        bytes: artifact.size(),
+        bytes,
         artifact,
         entry,
         line: None,
-        outcome: Outcome::Built,
-        place: work.place(),
+        outcome,
+        place,
         copies: None,
     };
     // The work folder is not needed any more, and it has handles.

@@ -12,8 +12,9 @@ use larder_core::model::{ArtifactFile, FileName, version_order};
 
 impl Work<'_> {
     /// Every declared file. Each must exist and must not be empty, and binaries must be for the
-    /// target's platform.
-    pub(super) fn outputs(&self) -> Result<Vec<ArtifactFile>> {
+    /// target's platform. What another machine made must not be reached through a link to a file of
+    /// this one.
+    pub(super) fn outputs(&self, made_elsewhere: bool) -> Result<Vec<ArtifactFile>> {
         let platform = &self.target.platform;
         let mut files = Vec::new();
         let names = self.subsystem.file_names(platform);
@@ -26,7 +27,7 @@ impl Work<'_> {
             self.collect(
                 name,
                 &[self.out.join(name), self.out.join("bin").join(name)],
-                false,
+                made_elsewhere,
             )?;
             let path = self.out.join(name);
             executable::check_program(&path, platform, self.subsystem.any)?;
@@ -50,13 +51,13 @@ impl Work<'_> {
 
     /// Moves or copies the first candidate that exists to the top of `out`. An included file
     /// must not be reached through a link that leads out of the work folder.
-    fn collect(&self, name: &FileName, candidates: &[Utf8PathBuf], included: bool) -> Result<()> {
+    fn collect(&self, name: &FileName, candidates: &[Utf8PathBuf], guarded: bool) -> Result<()> {
         let target = self.out.join(name);
         for candidate in candidates {
             let Some(meta) = fs::stat(candidate)? else {
                 continue;
             };
-            if included {
+            if guarded {
                 self.refuse_links_out(name, candidate)?;
             }
             if !meta.is_file() {
@@ -97,7 +98,7 @@ impl Work<'_> {
             return Ok(());
         }
         Err(Error::failed(format!(
-            "the included file `{name}` is a link that leads out of the source, to {file}"
+            "`{name}` is a link that leads out of the source, to {file}"
         ))
         .hint("commit the file itself, or copy it to `{{ out }}` in the build's commands"))
     }

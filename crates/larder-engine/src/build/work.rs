@@ -5,9 +5,11 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::plain::PlainPath;
+use super::remote::{self, Taken};
 use super::source;
 use crate::acquire::request::Request;
 use crate::context::Context;
+use crate::events::Phase;
 use crate::executor::{BuildAction, Execution};
 use crate::verify;
 use larder_core::environment::Environment;
@@ -15,7 +17,7 @@ use larder_core::error::{Error, Result};
 use larder_core::file_lock::FileLock;
 use larder_core::formats::{LockLine, Observed};
 use larder_core::fs::{self, Entry, OwnFolder};
-use larder_core::model::{ArtifactFile, Name, Target};
+use larder_core::model::{ArtifactFile, Name, SourceKind, Target};
 use larder_core::project::{Build, RenderedBuild, RenderedSource, SourceFolder, Subsystem};
 use larder_core::redact::{Redactor, mask};
 use larder_process::Log;
@@ -24,6 +26,8 @@ use larder_process::Log;
 pub(super) struct BuildResult {
     pub(super) files: Vec<ArtifactFile>,
     pub(super) observed: Observed,
+    /// What came of asking an executor; `None` if this machine ran the commands.
+    pub(super) taken: Option<Taken>,
 }
 
 /// A running build. Its work folder is removed when it is dropped.
@@ -34,7 +38,7 @@ pub(super) struct Work<'a> {
     pub(super) subsystem: &'a Subsystem,
     pub(super) declared: &'a Build,
     rendered: RenderedBuild,
-    log: Log,
+    pub(super) log: Log,
     /// The work folder as the commands know it.
     plain: PlainPath,
     _dir: WorkDir,
@@ -179,17 +183,55 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn run(&mut self) -> Result<BuildResult> {
-        let tools = self.check_tools()?;
+        let remote = remote::used_for(self.ctx, self.subsystem, self.target);
+        // A tool that is missing on this machine is reported before anything is downloaded.
+        let here = match remote {
+            None => Some(self.check_tools()?),
+            Some(_) => None,
+        };
         let commit = source::fetch(self.request, &self.rendered.source, &self.src, &self.log)?;
         self.pin_commit(commit.as_deref())?;
-        self.execute()?;
-        let files = self.outputs()?;
+        let needs = remote.map(|remote| self.needs_of_worker(&remote));
+        let needs = needs.transpose()?.flatten();
+        let action = match (&remote, &needs) {
+            (Some(remote), Some(needs)) => {
+                self.ctx.events.phase(self.target, Phase::Checking, None);
+                let action = self.action(remote, needs)?;
+                Some((remote, remote.executor.prepare(&action, &self.ctx.cancel)?))
+            }
+            _ => None,
+        };
+        let taken = match &action {
+            Some((remote, action)) => self.take_from(remote, &**action)?,
+            None => None,
+        };
+        let tools = match (&taken, here) {
+            (Some(taken), _) => taken.tools.clone(),
+            (None, Some(tools)) => tools,
+            (None, None) => self.check_tools()?,
+        };
+        if taken.is_none() {
+            if self.ctx.options.source == Some(SourceKind::RemoteCache) {
+                return Err(Error::failed(
+                    "the cache of the executor has no result of this build",
+                ));
+            }
+            self.ctx.events.phase(self.target, Phase::Building, None);
+            self.execute()?;
+        }
+        let files = self.outputs(taken.is_some())?;
         self.verify()?;
+        if let (None, Some((remote, action))) = (&taken, &action) {
+            self.share(remote, &**action, &tools)?;
+        }
+        let executor = remote.filter(|_| taken.is_some());
+        let executor = executor.map(|remote| remote.executor.place());
         let glibc = self.lowest_glibc(&files);
         let observed = Observed {
             commit,
             tools,
             glibc,
+            executor,
             run: self
                 .ctx
                 .settings
@@ -199,7 +241,11 @@ impl<'a> Work<'a> {
                 .and_then(|actions| actions.run_url.clone()),
             time: Some(jiff::Timestamp::now().to_string()),
         };
-        Ok(BuildResult { files, observed })
+        Ok(BuildResult {
+            files,
+            observed,
+            taken,
+        })
     }
 
     /// Pins a git revision to the commit that it first resolved to. If a tag was moved since, that
@@ -224,7 +270,7 @@ impl<'a> Work<'a> {
     }
 
     /// The recipe's commands. A crate source without commands is built with `cargo install`.
-    fn commands(&self) -> Vec<String> {
+    pub(super) fn commands(&self) -> Vec<String> {
         match &self.rendered.source {
             RenderedSource::Crate { name, version } if self.rendered.commands.is_empty() => {
                 let target = if self.target.platform == self.subsystem.host() {
@@ -326,7 +372,7 @@ impl<'a> Work<'a> {
     }
 }
 
-fn minutes(duration: Duration) -> String {
+pub(super) fn minutes(duration: Duration) -> String {
     match duration.as_secs() {
         seconds if seconds % 60 == 0 && seconds > 0 => format!("{} minutes", seconds / 60),
         seconds => format!("{seconds} seconds"),

@@ -140,7 +140,7 @@ impl Entry {
         let kind = match self.source {
             SourceKind::Managed => PinKind::Asset,
             SourceKind::Original => PinKind::Upstream,
-            SourceKind::Cache | SourceKind::Build => return None,
+            SourceKind::Cache | SourceKind::Build | SourceKind::RemoteCache => return None,
         };
         self.file.as_ref().map(|file| (kind, file.sha256))
     }
@@ -167,6 +167,16 @@ impl Entry {
 }
 
 impl Cache {
+    /// The executor that built an artifact, if the cache knows of one.
+    pub fn executor_of(&self, artifact: &Artifact) -> Option<String> {
+        if artifact.origin != Origin::Build {
+            return None;
+        }
+        let entry = self.lookup(artifact.origin, &artifact.inputs).ok()??;
+        let is_it = entry.artifact.digest() == artifact.digest();
+        entry.observed.executor.filter(|_| is_it)
+    }
+
     /// The cache in a folder, which does not have to exist yet. `temp` is the folder for temporary
     /// files where the cache can't be written; the events get a warning if the cache is not used.
     pub fn new(dir: &Utf8Path, temp: &Path, events: Option<&Events>) -> Self {

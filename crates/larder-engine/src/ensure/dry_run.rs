@@ -61,7 +61,8 @@ pub fn dry_run(ctx: &Arc<Context>, plan: &Plan, limits: Limits) -> Vec<DryRunRes
     for build in plan.ids() {
         let target = plan.target(build);
         let result = results.get(target);
-        if result.is_some_and(|result| result.source() == Some(SourceKind::Build)) {
+        let source = result.and_then(DryRunResult::source);
+        if matches!(source, Some(SourceKind::Build | SourceKind::RemoteCache)) {
             for need in plan.before_build(build).filter(|id| !plan.is_goal(*id)) {
                 let names = needed_by.entry(need).or_default();
                 names.insert(target.name.clone());
@@ -80,7 +81,10 @@ fn outcome(probe: &Probe) -> Outcome {
     match &probe.end {
         None => Outcome::UpToDate,
         Some(End::Found(SourceKind::Cache, ())) => Outcome::Restored,
-        Some(End::Found(SourceKind::Managed | SourceKind::Original, ())) => Outcome::Downloaded,
+        Some(End::Found(
+            SourceKind::Managed | SourceKind::Original | SourceKind::RemoteCache,
+            (),
+        )) => Outcome::Downloaded,
         Some(End::Found(SourceKind::Build, ())) => Outcome::Built,
         Some(End::NotFound | End::Stopped(_)) => Outcome::Failed,
     }
@@ -123,7 +127,7 @@ impl Work for DryRunWork {
             Err(error) => Answer::Failed(error.clone()),
             Ok(probe) => match (self.failure(target, probe), probe.choice()) {
                 (Some(error), _) => Answer::Failed(error),
-                (None, Some(SourceKind::Build)) => {
+                (None, Some(SourceKind::Build | SourceKind::RemoteCache)) => {
                     Answer::MustBuild(probe.stale().map_or_else(String::new, |s| s.reason.clone()))
                 }
                 (None, _) => Answer::Done(outcome(probe)),

@@ -83,6 +83,11 @@ pub fn ensure(ctx: &Arc<Context>, plan: &Plan, limits: Limits) -> Ensured {
     remove_abandoned();
     ctx.events.record_plan(plan);
     let work: Arc<dyn runner::Work> = ensure.clone();
+    let remote = ctx.settings.executor.as_ref();
+    let limits = Limits {
+        remote: remote.map_or(0, |settings| settings.jobs.get()),
+        ..limits
+    };
     let ended = runner::run(plan, &work, limits, &ctx.runtime, &ctx.cancel);
     let mut errors: Vec<Error> = ended.errors.into_iter().map(|(_, error)| error).collect();
     errors.extend(ensure.release_errors());

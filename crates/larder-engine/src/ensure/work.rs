@@ -10,13 +10,14 @@ use super::dry_run::DryRunResult;
 use crate::acquire::request::Request;
 use crate::acquire::{self, Acquired, Done, Probe, sources};
 use crate::build;
+use crate::build::remote::RemoteUse;
 use crate::context::Context;
 use crate::events::{Event, Finished, Level, Slot, What};
 use crate::release;
 use crate::release::pending;
 use crate::release::upload::{self, UploadDecision};
 use crate::runner::{Answer, Work};
-use larder_core::error::{Error, Result};
+use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Action, Artifact, Name, Origin, Outcome, SourceKind, Target};
 
 /// Acquires and builds the targets of one run.
@@ -244,7 +245,12 @@ impl Ensure {
             let answer = probe.attempts.last().map_or("", |attempt| &attempt.answer);
             let stale = &stale.reason;
             let mut reason = match probe.choice() {
-                Some(SourceKind::Build) => format!("would be built: {stale}"),
+                Some(SourceKind::Build) => match self.remote(target) {
+                    Some(remote) => {
+                        format!("would be built at {}: {stale}", remote.executor.place())
+                    }
+                    None => format!("would be built: {stale}"),
+                },
                 Some(source) => format!("would come from {source}: {answer} ({stale})"),
                 None => stale.clone(),
             };
@@ -255,6 +261,13 @@ impl Ensure {
             finished.reason = Some(reason);
         }
         self.report(Some(finished));
+    }
+
+    /// The executor that runs the build of a target, if one does.
+    fn remote(&self, target: &Target) -> Option<RemoteUse<'_>> {
+        let subsystem = self.ctx.project.subsystems.get(&target.name)?;
+        let used = build::remote::used_for(&self.ctx, subsystem, target);
+        used.filter(|remote| remote.executes)
     }
 
     fn try_build(&self, target: &Target, reason: &str, built: &dyn Fn()) -> Result<Done> {
@@ -293,6 +306,10 @@ impl Work for Ensure {
         }
     }
 
+    fn is_remote(&self, target: &Target) -> bool {
+        self.remote(target).is_some()
+    }
+
     fn build(&self, target: &Target, reason: &str) -> Answer {
         self.build_and_install(target, reason, &|| ())
     }
@@ -316,7 +333,19 @@ impl Work for Ensure {
                 built();
             }
         };
+        let falls_back = self
+            .remote(target)
+            .is_some_and(|remote| remote.falls_back());
         match self.try_build(target, reason, &built) {
+            Err(error)
+                if falls_back
+                    && error.kind() == Kind::Unavailable
+                    && self.ctx.remote_error.get().is_some() =>
+            {
+                let text = format!("{error}; building on this machine");
+                events.note(Some(target), Level::Warning, text);
+                Answer::BuildHere(reason.to_owned())
+            }
             Ok(done) => {
                 let (built, artifact) = (done.outcome == Outcome::Built, done.artifact.clone());
                 let answer = self.succeeded(target, done);

@@ -15,6 +15,7 @@ use camino::Utf8Path;
 use larder_core::cancel::Cancel;
 use larder_core::error::Result;
 use larder_core::model::Digest;
+pub use larder_core::project::executor::CacheUse;
 use larder_remote::http::Secret;
 
 /// Where the executor is and what it is used for, resolved from the user's configuration and the
@@ -34,18 +35,6 @@ pub struct ExecutorSettings {
     pub jobs: NonZeroUsize,
     /// Headers of every request, by their name in lower case.
     pub headers: Vec<(String, Secret)>,
-}
-
-/// How the action cache of an executor is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CacheUse {
-    /// Results are neither read nor written.
-    Off,
-    /// Results are read.
-    #[default]
-    Read,
-    /// Results are read, and those of builds on this machine are written.
-    Write,
 }
 
 /// All that decides what a build gives. Two actions that are equal have the same digest, whichever
@@ -187,6 +176,7 @@ pub trait PreparedAction: Send {
     ) -> Result<RemoteResult>;
 
     /// Sends what a build on this machine made of the action to the action cache: the content of
-    /// `out`, as the output of a script that exited with 0. Returns the number of bytes sent.
+    /// `out`, as the output of a script that exited with 0. The inputs may have changed by then and
+    /// are not read again. Returns the number of bytes sent.
     fn share(&self, out: &Utf8Path, progress: &dyn RemoteProgress, cancel: &Cancel) -> Result<u64>;
 }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use camino::Utf8Path;
 
 use super::workflows::{self, Conflict, Findings};
+use crate::build::remote;
 use crate::context::Context;
+use crate::executor::remote::CacheUse;
 use crate::init::has_schemas;
 use crate::tasks::shell::bin_dirs;
 use larder_core::error::{Error, Result};
@@ -53,6 +55,7 @@ pub fn checks(ctx: &Context) -> Vec<DoctorCheck> {
     checks.extend(token(ctx));
     checks.push(cache(ctx));
     checks.push(hub(ctx));
+    checks.extend(executor(ctx));
     checks.extend(workflows(ctx));
     checks.extend(schema(&ctx.project.root));
     checks
@@ -112,8 +115,12 @@ fn tools(ctx: &Context) -> Vec<DoctorCheck> {
     for subsystem in ctx.project.subsystems.values() {
         let name = subsystem.name.as_str();
         if let Some(build) = &subsystem.build {
-            for tool in build.tools.keys() {
-                want(tool, name);
+            let target = ctx.project.host_target(&subsystem.name);
+            let elsewhere = remote::used_for(ctx, subsystem, &target);
+            if !elsewhere.is_some_and(|remote| remote.executes) {
+                for tool in build.tools.keys() {
+                    want(tool, name);
+                }
             }
             match &build.source {
                 BuildSource::Git { .. } => want("git", name),
@@ -200,6 +207,31 @@ fn cache(ctx: &Context) -> DoctorCheck {
         Ok(usage) => right("cache", format!("{root} has {}", human::bytes(usage.bytes))),
         Err(error) => wrong("cache", &error),
     }
+}
+
+/// Asks the executor of the user's configuration what it can do.
+fn executor(ctx: &Context) -> Option<DoctorCheck> {
+    let (remote, settings) = (ctx.remote.as_ref()?, ctx.settings.executor.as_ref()?);
+    let place = remote.place();
+    if ctx.options.offline {
+        return Some(right("executor", format!("{place} was not asked")));
+    }
+    Some(match remote.facts(&ctx.cancel) {
+        Ok(facts) if settings.execute && !facts.executes => warning(
+            "executor",
+            format!("{place} is a cache and runs no builds ({})", facts.protocol),
+            "say so in config.yml: `executor: {execute: false}`",
+        ),
+        Ok(facts) if settings.cache == CacheUse::Write && facts.writes_cache == Some(false) => {
+            warning(
+                "executor",
+                format!("{place} does not let this client write to its cache"),
+                "set `cache: read`, or use headers of a client that may write",
+            )
+        }
+        Ok(facts) => right("executor", format!("{place} answers ({})", facts.protocol)),
+        Err(error) => wrong("executor", &error),
+    })
 }
 
 /// Asks the hub for the asset of one subsystem.

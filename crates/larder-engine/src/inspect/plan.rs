@@ -30,6 +30,7 @@ pub fn document(
     let limits = Limits {
         jobs: Some(NonZeroUsize::MAX),
         keep_going: true,
+        ..Limits::default()
     };
     for foreseen in dry_run(ctx, &plan, limits) {
         let (step, error) = of(ctx, foreseen)?;

@@ -44,6 +44,7 @@ fn entry(ctx: &Context, requested: &Selected) -> (StatusEntry, Option<Error>) {
         artifact: None,
         inputs: None,
         commit: None,
+        executor: None,
         signed: None,
     };
     if absent.is_some() {
@@ -77,6 +78,7 @@ fn entry(ctx: &Context, requested: &Selected) -> (StatusEntry, Option<Error>) {
         entry.artifact = Some(digest);
         entry.inputs = Some(found.inputs);
         entry.commit.clone_from(&found.commit);
+        entry.executor = ctx.cache.executor_of(found);
     }
     (entry, None)
 }

@@ -78,6 +78,7 @@ fn explain(request: &Request<'_>, probe: &Probe, other: Option<OtherArtifact>) -
             inputs: found.inputs,
             artifact: found.digest(),
             accepted: wanted.accepts(found.origin, &found.inputs),
+            executor: request.run.cache.executor_of(found),
         }),
         signed: probe.signed(request.run),
         wanted: [Origin::Original, Origin::Build]

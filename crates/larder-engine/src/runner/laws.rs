@@ -23,6 +23,10 @@ use crate::plan::{Edge, Plan, Platforms, Selection};
 enum Fate {
     Installed,
     Built,
+    /// Another machine builds it.
+    BuiltElsewhere,
+    /// Another machine should build it, and can't.
+    BuiltAfterAll,
     Failed,
 }
 
@@ -94,11 +98,20 @@ impl Work for Notes {
                 self.note(target, true);
                 Answer::Done(Outcome::Restored)
             }
-            Fate::Built => Answer::MustBuild("it is asked to".into()),
+            Fate::Built | Fate::BuiltElsewhere | Fate::BuiltAfterAll => {
+                Answer::MustBuild("it is asked to".into())
+            }
             Fate::Failed => Answer::Failed(Error::failed("it is asked to")),
         }
     }
-    fn build(&self, target: &Target, _: &str) -> Answer {
+    fn is_remote(&self, target: &Target) -> bool {
+        let fate = self.fates[&target.name];
+        matches!(fate, Fate::BuiltElsewhere | Fate::BuiltAfterAll)
+    }
+    fn build(&self, target: &Target, reason: &str) -> Answer {
+        if self.fates[&target.name] == Fate::BuiltAfterAll && reason != "here" {
+            return Answer::BuildHere("here".into());
+        }
         self.note(target, false);
         self.note(target, true);
         Answer::Done(Outcome::Built)
@@ -109,7 +122,9 @@ impl Work for Notes {
 fn node() -> impl Strategy<Value = Node> {
     let fate = prop_oneof![
         4 => Just(Fate::Installed),
-        8 => Just(Fate::Built),
+        5 => Just(Fate::Built),
+        2 => Just(Fate::BuiltElsewhere),
+        1 => Just(Fate::BuiltAfterAll),
         1 => Just(Fate::Failed),
     ];
     (any::<u8>(), any::<u8>(), any::<u8>(), fate).prop_map(|(needs, build_needs, thin, fate)| {
@@ -197,6 +212,7 @@ fn the_work_of_a_run_grows_as_its_graph() {
             let limits = Limits {
                 jobs: NonZeroUsize::new(2),
                 keep_going: true,
+                ..Limits::default()
             };
             let ended = run(plan, &work, limits, runtime.handle(), &Cancel::new());
             assert_eq!(ended.outcomes.len(), count);
@@ -252,7 +268,7 @@ proptest! {
         let notes = Arc::new(Notes { fates, events: Mutex::default() });
         let work: Arc<dyn Work> = Arc::clone(&notes) as Arc<dyn Work>;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-        let limits = Limits { jobs: NonZeroUsize::new(jobs), keep_going: true };
+        let limits = Limits { jobs: NonZeroUsize::new(jobs), remote: 2, keep_going: true };
         let Ended { outcomes, visits, .. } = run(&plan, &work, limits, runtime.handle(), &Cancel::new());
         prop_assert!(visits <= 3 * edges(&plan), "{visits} visits of {} edges", edges(&plan));
 
@@ -276,7 +292,8 @@ proptest! {
         // that such a build needs can't run without it.
         for name in installed.difference(&goals) {
             let needs = |(n, node): (usize, &Node)| {
-                let mask = if node.fate == Fate::Built { node.needs | node.build_needs } else { node.needs };
+                let is_built = !matches!(node.fate, Fate::Installed | Fate::Failed);
+                let mask = if is_built { node.needs | node.build_needs } else { node.needs };
                 ended.contains_key(&super::laws::name(n)) && selected(mask, n).contains(name)
             };
             prop_assert!(nodes.iter().enumerate().any(needs), "{name} was not needed");

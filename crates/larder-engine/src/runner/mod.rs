@@ -10,6 +10,9 @@
 //!                     └── stopped ─────┴─────────▶ Ended ◀───┴───── stopped ──────┴──────────────┴──────────────────┘
 //! ```
 //!
+//! A build on another machine has a limit of its own. If that machine can't be reached, the target
+//! is `Ready` again, for this machine.
+//!
 //! A goal starts as `Queued`. A target that only a build would need starts as `Dormant`, and the
 //! first build that really happens wakes it. A target is `Installing` when its commands have ended and it only waits for the
 //! disk; then another build starts, and the disk is flushed for several of them at once. One thread (the one that called [`run`]) owns all
@@ -28,17 +31,18 @@
 pub mod each;
 #[cfg(test)]
 mod laws;
+mod step;
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Instant;
 
 use crate::plan::{Plan, TargetId};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind};
 use larder_core::model::{Outcome, Target};
+use step::{Message, Sender, spawn};
 
 /// The answer of a worker for one target.
 #[derive(Debug)]
@@ -47,6 +51,9 @@ pub enum Answer {
     Done(Outcome),
     /// It has to be built, for this reason.
     MustBuild(String),
+    /// Another machine could not build it, so this one has to. Only a build that was remote may
+    /// answer so.
+    BuildHere(String),
     /// The step failed.
     Failed(Error),
 }
@@ -64,6 +71,11 @@ pub trait Work: Send + Sync {
         let _ = built;
         self.build(target, reason)
     }
+    /// Whether another machine builds a target, so that its build takes nothing of this one.
+    fn is_remote(&self, target: &Target) -> bool {
+        let _ = target;
+        false
+    }
     /// Called for a target that will not be worked on, with the reason.
     fn skipped(&self, target: &Target, reason: &str);
 }
@@ -73,6 +85,8 @@ pub trait Work: Send + Sync {
 pub struct Limits {
     /// The number of builds at once; `None` means one per core.
     pub jobs: Option<NonZeroUsize>,
+    /// The number of builds at once on other machines.
+    pub remote: usize,
     /// After a failure, go on with the targets that do not depend on it.
     pub keep_going: bool,
 }
@@ -126,6 +140,8 @@ struct Node {
     missing: usize,
     /// The targets that count it among the missing ones.
     waiting: Vec<TargetId>,
+    /// Whether another machine builds it, from `Ready` on.
+    is_remote: bool,
 }
 
 struct Runner<'a> {
@@ -134,8 +150,10 @@ struct Runner<'a> {
     nodes: Vec<Node>,
     queued: VecDeque<TargetId>,
     ready: VecDeque<TargetId>,
+    ready_remote: VecDeque<TargetId>,
     acquiring: usize,
     building: usize,
+    building_remote: usize,
     installing: usize,
     stop: Option<String>,
     ended: Ended,
@@ -152,14 +170,17 @@ pub fn run(
 ) -> Ended {
     let (sender, answers) = mpsc::channel();
     let mut runner = Runner::new(plan);
-    let builds = limits.jobs.unwrap_or_else(each::cores);
-    let transfers = transfers(each::cores());
+    let room = Room {
+        builds: limits.jobs.unwrap_or_else(each::cores).get(),
+        remote: limits.remote,
+        transfers: transfers(each::cores()),
+    };
     loop {
         if cancel.signal().is_some() && runner.stop.is_none() {
             runner.stop = Some("interrupted".into());
         }
-        runner.start(work, (builds, transfers), runtime, &sender);
-        if runner.acquiring + runner.building + runner.installing == 0 {
+        runner.start(work, room, runtime, &sender);
+        if runner.active() == 0 {
             break;
         }
         // This can't fail, because this function itself holds a sender.
@@ -183,15 +204,13 @@ pub fn run(
     runner.ended
 }
 
-/// What a worker sends.
-enum Message {
-    /// The commands of the build have ended.
-    Built,
-    /// The step has ended.
-    Answer(Answer),
+/// How many steps of a kind run at once.
+#[derive(Clone, Copy)]
+struct Room {
+    builds: usize,
+    remote: usize,
+    transfers: usize,
 }
-
-type Sender = mpsc::Sender<(TargetId, Message)>;
 
 impl<'a> Runner<'a> {
     fn new(plan: &'a Plan) -> Self {
@@ -200,14 +219,17 @@ impl<'a> Runner<'a> {
             reason: String::new(),
             missing: 0,
             waiting: Vec::new(),
+            is_remote: false,
         };
         let mut runner = Self {
             plan,
             nodes: std::iter::repeat_with(dormant).take(plan.len()).collect(),
             queued: VecDeque::new(),
             ready: VecDeque::new(),
+            ready_remote: VecDeque::new(),
             acquiring: 0,
             building: 0,
+            building_remote: 0,
             installing: 0,
             stop: None,
             ended: Ended::default(),
@@ -216,6 +238,26 @@ impl<'a> Runner<'a> {
             runner.set(id, State::Queued);
         }
         runner
+    }
+
+    /// The number of steps that run.
+    fn active(&self) -> usize {
+        self.acquiring + self.building + self.building_remote + self.installing
+    }
+
+    /// The number of builds where a target is built.
+    fn building(&mut self, id: TargetId) -> &mut usize {
+        if self.nodes[id.0].is_remote {
+            &mut self.building_remote
+        } else {
+            &mut self.building
+        }
+    }
+
+    /// Makes a target whose needs are done `Ready`, for another machine or for this one.
+    fn ready(&mut self, id: TargetId, work: &dyn Work) {
+        self.nodes[id.0].is_remote = work.is_remote(self.plan.target(id));
+        self.set(id, State::Ready);
     }
 
     fn state(&self, id: TargetId) -> State {
@@ -229,14 +271,20 @@ impl<'a> Runner<'a> {
         match (old, new) {
             (Dormant, Queued) => self.queued.push_back(id),
             (Queued, Acquiring) => self.acquiring += 1,
+            (Awaiting, Ready) if self.nodes[id.0].is_remote => self.ready_remote.push_back(id),
             (Awaiting, Ready) => self.ready.push_back(id),
-            (Ready, Building) => self.building += 1,
+            (Ready, Building) => *self.building(id) += 1,
+            (Building, Ready) => {
+                *self.building(id) -= 1;
+                self.nodes[id.0].is_remote = false;
+                self.ready.push_back(id);
+            }
             (Acquiring, Awaiting | Ended(_)) => self.acquiring -= 1,
             (Building, Installing) => {
-                self.building -= 1;
+                *self.building(id) -= 1;
                 self.installing += 1;
             }
-            (Building, Ended(_)) => self.building -= 1,
+            (Building, Ended(_)) => *self.building(id) -= 1,
             (Installing, Ended(_)) => self.installing -= 1,
             (Queued | Awaiting | Ready | Dormant, Ended(_)) => {}
             _ => debug_assert!(false, "{}: {old:?} → {new:?}", self.plan.target(id)),
@@ -250,13 +298,17 @@ impl<'a> Runner<'a> {
     fn start(
         &mut self,
         work: &Arc<dyn Work>,
-        (builds, transfers): (NonZeroUsize, usize),
+        room: Room,
         runtime: &tokio::runtime::Handle,
         sender: &Sender,
     ) {
-        while self.stop.is_none() && self.building < builds.get() && self.installing < INSTALLATIONS
-        {
-            let Some(id) = self.ready.pop_front() else {
+        while self.stop.is_none() && self.installing < INSTALLATIONS {
+            let here = (self.building < room.builds).then(|| self.ready.pop_front());
+            let id = here.flatten().or_else(|| {
+                let is_free = self.building_remote < room.remote;
+                is_free.then(|| self.ready_remote.pop_front()).flatten()
+            });
+            let Some(id) = id else {
                 break;
             };
             if self.state(id) != State::Ready {
@@ -275,7 +327,7 @@ impl<'a> Runner<'a> {
                 work.build_and_install(&target, &reason, &|| drop(built.send((id, Message::Built))))
             });
         }
-        while self.stop.is_none() && self.acquiring < transfers {
+        while self.stop.is_none() && self.acquiring < room.transfers {
             let Some(id) = self.queued.pop_front() else {
                 break;
             };
@@ -296,6 +348,10 @@ impl<'a> Runner<'a> {
                 self.set(id, State::Awaiting);
                 self.nodes[id.0].reason = reason;
                 self.await_needs(id, work);
+            }
+            Answer::BuildHere(reason) => {
+                self.nodes[id.0].reason = reason;
+                self.set(id, State::Ready);
             }
             Answer::Failed(error) => {
                 let target = self.plan.target(id).clone();
@@ -336,7 +392,7 @@ impl<'a> Runner<'a> {
         if let Some(lost) = lost {
             self.lose(id, lost, work);
         } else if self.nodes[id.0].missing == 0 {
-            self.set(id, State::Ready);
+            self.ready(id, work);
         }
     }
 
@@ -378,7 +434,7 @@ impl<'a> Runner<'a> {
                 let missing = &mut self.nodes[id.0].missing;
                 *missing -= 1;
                 if *missing == 0 {
-                    self.set(id, State::Ready);
+                    self.ready(id, work);
                 }
             }
         }
@@ -412,28 +468,4 @@ impl<'a> Runner<'a> {
             }
         }
     }
-}
-
-fn spawn(
-    runtime: &tokio::runtime::Handle,
-    sender: Sender,
-    id: TargetId,
-    work: impl FnOnce() -> Answer + Send + 'static,
-) {
-    runtime.spawn_blocking(move || {
-        let start = Instant::now();
-        // A panic in a step is a bug. It must fail that step and not block the run.
-        let answer =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
-                Answer::Failed(
-                    Error::failed(format!(
-                        "internal error after {:.1} s",
-                        start.elapsed().as_secs_f64()
-                    ))
-                    .hint("this is a bug in larder: report it with the lines above"),
-                )
-            });
-        // A failure is ignored: the receiver is dropped only after all steps ended.
-        let _ = sender.send((id, Message::Answer(answer)));
-    });
 }

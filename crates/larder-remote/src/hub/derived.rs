@@ -159,6 +159,7 @@ fn asset(name: &AssetName, sidecar: &Sidecar) -> Value {
         commit: _,
         tools: _,
         glibc,
+        executor: _,
         run,
         time: _,
     } = observed;

@@ -56,7 +56,7 @@ impl Decision {
     pub fn of(source: SourceKind) -> Self {
         match source {
             SourceKind::Cache => Self::Restore,
-            SourceKind::Managed | SourceKind::Original => Self::Download,
+            SourceKind::Managed | SourceKind::Original | SourceKind::RemoteCache => Self::Download,
             SourceKind::Build => Self::Build,
         }
     }
@@ -89,6 +89,9 @@ pub struct InstalledEntry {
     pub artifact: Digest,
     /// Whether its inputs equal the inputs that are wanted for its origin.
     pub accepted: bool,
+    /// The executor that built it, or whose cache had it; null if none did, or if that was not
+    /// recorded.
+    pub executor: Option<String>,
 }
 
 /// A fingerprint and the fields that it is computed from.

@@ -47,6 +47,9 @@ pub struct StatusEntry {
     pub inputs: Option<Digest>,
     /// Commit of the git source that it was built from; null if there is none.
     pub commit: Option<String>,
+    /// The executor that built it, or whose cache had it; null if none did, or if that was not
+    /// recorded.
+    pub executor: Option<String>,
     /// Who vouches for the installed artifact, such as `signed by release` or `unsigned`; null if it
     /// is not up to date, or if the project says nothing about signatures.
     pub signed: Option<String>,

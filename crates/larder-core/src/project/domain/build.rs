@@ -6,7 +6,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Digest, Name, Platform};
+use crate::model::{Arch, Digest, Name, Os, Platform};
 use crate::project::template::Template;
 
 /// The value of `build:` with unrendered templates.
@@ -26,6 +26,59 @@ pub struct Build {
     pub platforms: BuildPlatforms,
     /// The time limit; by default one hour.
     pub timeout: Duration,
+    /// The worker that may run it on an executor, if the recipe promises that it is hermetic.
+    pub remote: Option<RemoteBuild>,
+}
+
+/// The worker that a build needs on an executor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteBuild {
+    /// `docker://NAME@sha256:DIGEST`.
+    pub image: String,
+    /// Further properties, without that of the image.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// The property of a worker that names its image.
+pub const IMAGE_PROPERTY: &str = "container-image";
+
+/// The property of a worker that names its operating system.
+pub const OS_PROPERTY: &str = "OSFamily";
+
+impl RemoteBuild {
+    /// All properties that a worker needs.
+    pub fn worker_properties(&self) -> BTreeMap<String, String> {
+        let mut all = self.properties.clone();
+        all.insert(IMAGE_PROPERTY.to_owned(), self.image.clone());
+        all.entry(OS_PROPERTY.to_owned())
+            .or_insert_with(|| "linux".to_owned());
+        all
+    }
+
+    /// The platform of the worker; `None` if the properties name one that larder does not know.
+    pub fn worker(&self) -> Option<Platform> {
+        let os = match self.properties.get(OS_PROPERTY) {
+            Some(text) => text.parse::<Os>().ok()?,
+            None => Os::Linux,
+        };
+        let named = ["ISA", "Arch", "cpu_arch"]
+            .into_iter()
+            .find_map(|name| self.properties.get(name));
+        let arch = match named.map(|text| text.to_ascii_lowercase()) {
+            None => Arch::Amd64,
+            Some(text) => match text.as_str() {
+                "arm-a64" => Arch::Arm64,
+                "arm-a32" => Arch::Arm,
+                "x86-32" => Arch::I386,
+                other => other.parse().ok()?,
+            },
+        };
+        Some(Platform {
+            os,
+            arch,
+            libc: None,
+        })
+    }
 }
 
 /// The value of `build.platforms:`.

@@ -16,7 +16,8 @@ mod trust;
 mod upstream;
 
 pub use build::{
-    Build, BuildPlatforms, BuildSource, Links, RenderedBuild, RenderedSource, SourceFolder,
+    Build, BuildPlatforms, BuildSource, IMAGE_PROPERTY, Links, OS_PROPERTY, RemoteBuild,
+    RenderedBuild, RenderedSource, SourceFolder,
 };
 use publish::PublishRun;
 pub use services::{Ready, Service};

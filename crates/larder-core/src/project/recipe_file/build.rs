@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::model::FileName;
-use crate::project::domain::{Build, BuildPlatforms, BuildSource, Links};
+use crate::model::{FileName, Os};
+use crate::project::domain::{
+    Build, BuildPlatforms, BuildSource, IMAGE_PROPERTY, Links, OS_PROPERTY, RemoteBuild,
+};
 use crate::project::syntax::decode::{At, NonEmpty, Pairs, Reader, distinct};
 use crate::project::template::Template;
 use crate::project::typed::platform_words::HostOrAll;
-use crate::project::typed::recipe::{RawBuild, RawBuildPlatforms, RawSource};
-use crate::project::typed::words::{LinksWord, Timeout};
+use crate::project::typed::recipe::{RawBuild, RawBuildPlatforms, RawRemote, RawSource};
+use crate::project::typed::words::{Flag, LinksWord, Timeout};
 
 /// The time limit of a build whose recipe has no `timeout:`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
@@ -115,6 +117,63 @@ pub(super) fn build(
                  ..
              }| *time,
         ),
+        remote: remote(raw, is_crate, reader),
+    })
+}
+
+/// The worker that may run the build elsewhere. Such a build must promise that it needs nothing of
+/// this machine.
+fn remote(raw: &RawBuild, is_crate: bool, reader: &mut Reader<'_>) -> Option<RemoteBuild> {
+    let place = raw.span("remote")?;
+    if !matches!(
+        raw.hermetic,
+        Some(At {
+            value: Flag(true),
+            ..
+        })
+    ) {
+        let place = raw.span("hermetic").unwrap_or(place);
+        reader.problem(
+            place,
+            "a build with `remote` must promise that it is hermetic",
+            "write `hermetic: true` if the commands use nothing but the source, `env`, \
+             `build.needs` and the image: no network, and no other file of the machine",
+        );
+    }
+    if is_crate {
+        reader.problem(
+            place,
+            "a `crate` source can't be built remotely: cargo downloads it while it builds",
+            "use another source, with the dependencies in it (`cargo vendor`), or remove `remote`",
+        );
+    }
+    let RawRemote {
+        image,
+        properties,
+        spans: _,
+    } = raw.remote.as_ref()?;
+    let mut checked = BTreeMap::new();
+    for (name, value) in properties.iter().flat_map(|Pairs(pairs)| pairs) {
+        let Some(value) = value else { continue };
+        if name.value == IMAGE_PROPERTY {
+            reader.problem(
+                &name.span,
+                format!("`{IMAGE_PROPERTY}` is what `image` says"),
+                "remove it from `properties`",
+            );
+        }
+        if name.value == OS_PROPERTY && value.value.0.parse() == Ok(Os::Windows) {
+            reader.problem(
+                &value.span,
+                "a remote build can't run on Windows: its commands are lines for /bin/sh",
+                "use a worker with Linux; it can cross-compile",
+            );
+        }
+        checked.insert(name.value.clone(), value.value.0.clone());
+    }
+    Some(RemoteBuild {
+        image: image.as_ref()?.value.0.clone(),
+        properties: checked,
     })
 }
 

@@ -29,6 +29,7 @@ impl Subsystem {
             commands,
             platforms: _,
             timeout: _,
+            remote: _,
         } = build;
         let variables = self.variables(platform);
         let mut flaws = Flaws::new(user);

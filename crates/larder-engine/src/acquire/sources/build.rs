@@ -3,12 +3,13 @@
 
 use larder_core::error::Result;
 use larder_core::model::is_commit;
-use larder_core::project::{BuildPlatforms, RenderedSource};
+use larder_core::project::RenderedSource;
 use larder_remote::http;
 
 use super::Offer;
 use crate::acquire::availability::Availability;
 use crate::acquire::request::Request;
+use crate::build::remote;
 use crate::build::source::missing;
 
 /// Whether this machine can build the target.
@@ -17,12 +18,8 @@ pub(super) fn possible(request: &Request<'_>) -> Availability<()> {
         return Availability::Absent("the recipe has no build".into());
     };
     let platform = request.target.platform;
-    let is_able = match &build.platforms {
-        BuildPlatforms::Host => platform == request.subsystem.host(),
-        BuildPlatforms::All => true,
-        BuildPlatforms::List(list) => list.contains(&platform),
-    };
-    if is_able {
+    let is_able = remote::is_possible_here(build, request.subsystem, request.target);
+    if is_able || executor(request).is_some() {
         Availability::Have(())
     } else {
         Availability::Absent(format!(
@@ -34,8 +31,33 @@ pub(super) fn possible(request: &Request<'_>) -> Availability<()> {
 /// What building would give. Problems with the source code are reported later, by [`probe_source`].
 pub(super) fn probe(request: &Request<'_>) -> Availability<Offer> {
     possible(request).map(|()| Offer {
-        answer: "this machine can build it".into(),
+        answer: match executor(request) {
+            Some(place) => format!("{place} can build it"),
+            None => "this machine can build it".into(),
+        },
     })
+}
+
+/// The executor that would run the build.
+fn executor(request: &Request<'_>) -> Option<String> {
+    let used = remote::used_for(request.run, request.subsystem, request.target);
+    let used = used.filter(|remote| remote.executes);
+    used.map(|remote| remote.executor.place())
+}
+
+/// Whether the cache of an executor can be asked. What it has is known once the source is there.
+pub(super) fn probe_remote_cache(request: &Request<'_>) -> Availability<Offer> {
+    match remote::used_for(request.run, request.subsystem, request.target) {
+        Some(remote) => Availability::Have(Offer {
+            answer: format!(
+                "{} is asked once the source is there",
+                remote.executor.place()
+            ),
+        }),
+        None => Availability::Absent(
+            "no executor is configured, or the recipe has no `build.remote`".into(),
+        ),
+    }
 }
 
 /// Checks that the source code is available: asks a git repository for the commit of its revision,

@@ -3,7 +3,8 @@
 //! result of taking, as far as this is possible without reading the bytes.
 //!
 //! The build is not run here: it has its own limits and needs, so the search only reports that the
-//! target has to be built.
+//! target has to be built. The cache of an executor is asked right before the commands of a build
+//! would run, because only the source and the needs say which result is wanted.
 
 mod build;
 pub mod cache;
@@ -72,13 +73,14 @@ pub fn probe(request: &Request<'_>, source: SourceKind) -> Result<Availability<O
         SourceKind::Managed => several::ask(request, managed::probe),
         SourceKind::Original => original::probe(request),
         SourceKind::Build => Ok(build::probe(request)),
+        SourceKind::RemoteCache => Ok(build::probe_remote_cache(request)),
     }
 }
 
 /// If the build was chosen, checks that its source code is available.
 pub fn probe_build(request: &Request<'_>, source: SourceKind) -> Result<()> {
     match source {
-        SourceKind::Build => build::probe_source(request),
+        SourceKind::Build | SourceKind::RemoteCache => build::probe_source(request),
         SourceKind::Cache | SourceKind::Managed | SourceKind::Original => Ok(()),
     }
 }
@@ -104,6 +106,7 @@ pub fn take(
         }
         SourceKind::Original => original::take(request, into)?,
         SourceKind::Build => return Ok(build::possible(request).map(|()| None)),
+        SourceKind::RemoteCache => return Ok(build::probe_remote_cache(request).map(|_| None)),
     };
     Ok(taken.map(Some))
 }

@@ -1,6 +1,10 @@
 //! The rules of acquiring one target, on a project in a temporary folder, with a hub in memory.
 
 mod freshness;
+#[cfg(unix)]
+mod memory_executor;
+#[cfg(unix)]
+mod remote;
 mod search;
 mod several;
 
