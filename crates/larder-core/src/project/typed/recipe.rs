@@ -7,7 +7,7 @@ use super::publish::RawPublish;
 use super::remote::RawRemote;
 use super::tool_version::ToolVersion;
 use super::upstream::RawUpstream;
-use super::words::{Count, EnvName, Flag, FormatWord, ImageRef, LinksWord, Size, Timeout, Value};
+use super::words::{Count, EnvName, Flag, FormatWord, LinksWord, Size, Timeout, Value};
 use crate::model::{Digest, FileName, Name, Platform};
 use crate::project::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use crate::project::syntax::keys::keys;
