@@ -141,7 +141,7 @@ fn build(mode: &str, client: &Client, src: &Utf8Path, out: &Utf8Path, number: us
         ),
         "share" => {
             std::fs::create_dir(out.join("lib")).expect("a folder");
-            std::fs::write(out.join("lib/program"), &content).expect("a file");
+            std::fs::write(out.join("lib/program"), content()).expect("a file");
             prepared
                 .share(out, &Quiet, &cancel)
                 .expect("a shared result");
@@ -150,7 +150,7 @@ fn build(mode: &str, client: &Client, src: &Utf8Path, out: &Utf8Path, number: us
             let found = prepared.cached(out, &Quiet, &cancel).expect("an answer");
             check(&found.expect("a result in the action cache"));
             if let Ok(found) = std::fs::read_to_string(out.join("lib/program")) {
-                assert_eq!(found, content, "{number}");
+                assert_eq!(found, content(), "{number}");
             } else {
                 std::fs::metadata(out.join("program")).expect("the program of a simulated worker");
             }
