@@ -5,8 +5,6 @@
 //! [`LocalExecutor`] runs the commands on this machine. What runs on other machines is described by
 //! a [`remote::RemoteAction`], which has no path of this machine in it.
 
-#[cfg(all(test, unix))]
-pub(crate) mod memory;
 pub mod remote;
 
 use std::process::ExitStatus;

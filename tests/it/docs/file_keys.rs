@@ -41,7 +41,15 @@ fn companions(file: &str, key: &str) -> &'static str {
              services: {nats: {command: nats-server}, database: {command: postgres}, \
              test: {command: serve}}}"
         }
+        ("config.yml", key) if key.starts_with("executor.") => {
+            "{executor: {url: 'grpcs://cluster.example.com'}}"
+        }
         ("config.yml", _) => "{}",
+        (_, key) if key.starts_with("build.remote") => {
+            "{binaries: [tool], build: {source: {dir: .}, commands: [make], hermetic: true, \
+             remote: {image: 'docker://gcc@sha256:\
+             0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'}}}"
+        }
         (_, "publish") => {
             "{binaries: [tool], build: {source: {dir: .}, commands: [make]}, \
              description: A tool, homepage: 'https://tool.example', license: MIT}"

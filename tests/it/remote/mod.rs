@@ -186,7 +186,10 @@ fn remote_builds_take_no_place_of_local_ones() {
         );
         env.write(&format!("subsystems/{name}/src/{name}.c"), name);
         let text = recipe("program", &[&format!("make {name}")]);
-        env.recipe(name, &format!("any: true\n{text}"));
+        env.recipe(
+            name,
+            &format!("any: true\npackage: {{name: {name}}}\n{text}"),
+        );
     }
     let done = env.larder_json(["ensure", "all", "-j", "1"]).success();
     let built = ["a", "b", "c", "d", "e", "local"].map(|name| format!("{name}=built"));

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use super::syntax::decode::{At, Reader};
-use super::typed::remote::{CacheWord, RawExecutor};
+use super::typed::user::{CacheWord, RawExecutor};
 use crate::hosts::is_allowed;
 use crate::redact::{is_secret_name, mask};
 use crate::variables;

@@ -148,6 +148,10 @@ pub(super) fn cause(output: &str) -> (&str, Cause<'_>) {
 }
 
 #[cfg(all(test, unix))]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a worker is another machine, which knows no run"
+)]
 mod tests {
     use std::process::Command;
 

@@ -11,8 +11,7 @@ use crate::project::domain::{
 use crate::project::syntax::decode::{At, NonEmpty, Pairs, Reader, distinct};
 use crate::project::template::Template;
 use crate::project::typed::platform_words::HostOrAll;
-use crate::project::typed::recipe::{RawBuild, RawBuildPlatforms, RawSource};
-use crate::project::typed::remote::RawRemote;
+use crate::project::typed::recipe::{RawBuild, RawBuildPlatforms, RawRemote, RawSource};
 use crate::project::typed::words::{Flag, LinksWord, Timeout};
 
 /// The time limit of a build whose recipe has no `timeout:`.

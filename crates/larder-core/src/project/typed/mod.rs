@@ -7,7 +7,6 @@ pub mod platform_words;
 pub mod publish;
 pub mod publish_words;
 pub mod recipe;
-pub mod remote;
 pub mod schema;
 pub mod services;
 pub mod tokens;

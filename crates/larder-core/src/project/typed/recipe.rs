@@ -1,15 +1,14 @@
 //! The keys of `recipe.yml` as they are written.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, json_schema};
 
 use super::platform_words::HostOrAll;
 use super::publish::RawPublish;
-use super::remote::RawRemote;
 use super::tool_version::ToolVersion;
 use super::upstream::RawUpstream;
 use super::words::{Count, EnvName, Flag, FormatWord, LinksWord, Size, Timeout, Value};
-use crate::model::{Digest, FileName, Name, Platform};
-use crate::project::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
+use crate::model::{Digest, FileName, Invalid, Name, Platform, is_hex};
+use crate::project::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot, Word};
 use crate::project::syntax::keys::keys;
 use crate::project::syntax::yaml::{Kind, Node};
 
@@ -191,6 +190,54 @@ keys! {
         /// It does not change the inputs.
         "hermetic" hermetic: At<Flag>,
             since "0.1.0", default "`false`", example true;
+    }
+}
+
+keys! {
+    /// The worker that a build needs on an executor.
+    pub struct RawRemote, required ["image"] {
+        /// The container image that the commands run in, pinned by its digest:
+        /// `docker://NAME@sha256:DIGEST`. It is the property `container-image` of the action.
+        "image" image: At<ImageRef>,
+            since "0.1.0",
+            example "docker://gcc@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        /// Further properties of the worker, as the cluster names them.
+        /// `OSFamily` and `ISA` (or `Arch`) say which platform the worker is;
+        /// the default is `OSFamily: linux`, and amd64 without a property `ISA`.
+        "properties" properties: Pairs<String, At<Value>>,
+            since "0.1.0", default "`{OSFamily: linux}`", example {"OSFamily": "linux", "ISA": "x86-64"};
+    }
+}
+
+/// A container image that is pinned by its digest: `docker://NAME@sha256:DIGEST`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageRef(pub String);
+
+impl Word for ImageRef {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        let bad = |why: &str| {
+            Invalid::new(format!("`{text}` can't be the image of a build: {why}"))
+                .hint("name an image by its digest: docker://gcc@sha256:DIGEST")
+        };
+        let Some(image) = text.strip_prefix("docker://") else {
+            return Err(bad("it does not start with `docker://`"));
+        };
+        let Some((name, digest)) = image.split_once("@sha256:") else {
+            return Err(bad(
+                "it has no digest, and what a tag means changes without notice",
+            ));
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:".contains(c);
+        if name.is_empty() || !name.chars().all(plain) {
+            return Err(bad("it names no image"));
+        }
+        if digest.len() != 64 || !is_hex(digest) {
+            return Err(bad("a digest has 64 hexadecimal digits"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+    fn schema() -> Schema {
+        json_schema!({ "x-type": "image with digest", "type": "string", "pattern": "^docker://[A-Za-z0-9._/:-]+@sha256:[0-9a-f]{64}$" })
     }
 }
 

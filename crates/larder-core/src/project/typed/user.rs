@@ -1,16 +1,16 @@
 //! The keys of the user's `config.yml` as they are written.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use schemars::{Schema, json_schema};
 
-use super::remote::RawExecutor;
 use super::trust::RequireWord;
-use super::words::{HostName, Size};
+use super::words::{EnvName, Flag, HostName, Size};
 use crate::human;
 use crate::model::Invalid;
 use crate::project::syntax::decode::{At, Word};
-use crate::project::syntax::keys::keys;
+use crate::project::syntax::keys::{keys, words};
 
 keys! {
     /// config.yml: your own settings, which apply to every project on this machine.
@@ -53,6 +53,34 @@ keys! {
 }
 
 keys! {
+    /// A cluster that runs builds, or a cache of their results.
+    pub struct RawExecutor, required ["url"] {
+        /// Its address: `grpcs://HOST:PORT`, or `grpc://HOST:PORT` without encryption to this machine
+        /// and to hosts in `allow_http`. What follows a `/` is the instance.
+        "url" url: At<String>,
+            since "0.1.0", example "grpcs://cluster.example.com:443";
+        /// The name of the instance, if the cluster has several.
+        "instance" instance: At<String>,
+            since "0.1.0", default "the instance in `url`, or the only one", example "main";
+        /// How its cache of results is used.
+        /// `read` takes results from it; `write` also gives it the results of builds on this machine;
+        /// `off` does neither. A workflow of a pull request never writes.
+        "cache" cache: At<CacheWord>,
+            since "0.1.0", default "`read`", example "write";
+        /// Whether builds run there. With `false`, only the cache is used.
+        "execute" execute: At<Flag>,
+            since "0.1.0", default "`true`", example false;
+        /// How many builds run there at the same time; `-j` limits those on this machine.
+        "jobs" jobs: At<RemoteJobs>,
+            since "0.1.0", default "`64`", example 200;
+        /// The environment variable with the headers of every request, such as a token:
+        /// one `name: value` on each line.
+        "headers_from" headers_from: At<EnvName>,
+            since "0.1.0", default "`LARDER_EXECUTOR_HEADERS`", example "CLUSTER_HEADERS";
+    }
+}
+
+keys! {
     /// The limits of the local cache.
     pub struct RawCache, required [] {
         /// The size that the cache may have, such as `20GiB`.
@@ -78,5 +106,36 @@ impl Word for Age {
     }
     fn schema() -> Schema {
         json_schema!({ "x-type": "time", "type": ["string", "integer"], "pattern": "^[0-9]+[smhdw]?$" })
+    }
+}
+
+/// A number of builds at the same time on other machines. Each waits in a thread of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoteJobs(pub NonZeroUsize);
+
+impl Word for RemoteJobs {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        let number = text.parse().ok().and_then(NonZeroUsize::new);
+        number
+            .filter(|jobs| jobs.get() <= 1000)
+            .map(Self)
+            .ok_or_else(|| {
+                Invalid::new(format!("`{text}` is not a number of builds")).hint("1 to 1000")
+            })
+    }
+    fn schema() -> Schema {
+        json_schema!({ "x-type": "number from 1 to 1000", "type": "integer", "minimum": 1, "maximum": 1000 })
+    }
+}
+
+words! {
+    /// A value of `executor: {cache: …}`.
+    pub enum CacheWord("`cache` value") {
+        /// Results are neither read nor written.
+        Off = "off",
+        /// Results are read.
+        Read = "read",
+        /// Results are read, and those of builds on this machine are written.
+        Write = "write",
     }
 }

@@ -2,6 +2,8 @@
 
 mod freshness;
 #[cfg(unix)]
+mod memory_executor;
+#[cfg(unix)]
 mod remote;
 mod search;
 

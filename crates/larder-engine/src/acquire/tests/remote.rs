@@ -4,11 +4,11 @@ use larder_core::error::{Kind, Result};
 use larder_core::fs;
 use larder_core::model::{Origin, Outcome, SourceKind};
 
+use super::memory_executor::MemoryExecutor;
 use super::{Fixture, tool};
 use crate::acquire::Done;
 use crate::build;
 use crate::context::{Context, Options};
-use crate::executor::memory::MemoryExecutor;
 use crate::executor::remote::{CacheUse, ExecutorSettings};
 use crate::settings::ActionsContext;
 
