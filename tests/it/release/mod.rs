@@ -4,6 +4,7 @@ mod attest;
 mod finalize;
 mod matrix;
 mod project;
+mod requests;
 mod status;
 mod upload;
 
