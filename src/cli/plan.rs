@@ -13,6 +13,7 @@ use larder_core::formats::documents::{Decision, PlanDocument, PlanStep};
 use larder_core::model::{Name, Platform, SourceKind};
 use larder_engine::context::Context;
 use larder_engine::inspect::plan;
+use larder_engine::plan::matrix::{MatrixLimits, Repeated};
 use larder_engine::plan::{Selection, Targets};
 use larder_engine::release::hub_status;
 
@@ -38,9 +39,13 @@ pub struct Args {
     /// Actions job.
     #[arg(long)]
     matrix: bool,
-    /// Also write the step outputs `matrix` and `empty`; `empty` is true or false.
+    /// Also write the step outputs `matrix`, `empty` (true or false) and `left`, the number of targets
+    /// for which the matrix has no room.
     #[arg(long, requires = "matrix")]
     github: bool,
+    /// Plan at most this many jobs, up to the 256 that GitHub allows.
+    #[arg(long, value_name = "N", requires = "matrix", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=256))]
+    max_jobs: u16,
 }
 
 /// Runs it.
@@ -51,7 +56,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let selection = Selection::parse_or_all(&ctx.project, &args.names)?;
     if args.matrix {
         let targets = Targets::new(&ctx.project, &selection, &platforms.or_all());
-        return matrix(ctx, &targets, args.github, global);
+        let limits = MatrixLimits {
+            jobs: args.max_jobs.into(),
+            ..MatrixLimits::default()
+        };
+        return matrix(ctx, &targets, limits, args.github, global);
     }
     let (document, errors) = plan::document(ctx, &selection, &platforms)?;
     let document = document.cleaned(&global.redactor());
@@ -64,8 +73,14 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 }
 
 /// Prints the targets that are not released yet as the matrix of a GitHub Actions job. With
-/// `github` it also writes the step outputs `matrix` and `empty`.
-fn matrix(ctx: &Context, request: &Targets, github: bool, global: &Global) -> Result<ExitCode> {
+/// `github` it also writes the step outputs `matrix`, `empty` and `left`.
+fn matrix(
+    ctx: &Context,
+    request: &Targets,
+    limits: MatrixLimits,
+    github: bool,
+    global: &Global,
+) -> Result<ExitCode> {
     let output = github.then(|| global.startup.value("GITHUB_OUTPUT"));
     if output == Some(None) {
         return Err(
@@ -73,10 +88,21 @@ fn matrix(ctx: &Context, request: &Targets, github: bool, global: &Global) -> Re
                 .hint("use --github only in a step of GitHub Actions"),
         );
     }
-    let matrix = hub_status::missing(ctx, request)?;
+    let matrix = hub_status::missing(ctx, request, limits)?;
     for target in &matrix.nowhere {
         global.message(&format!(
             "{target} is missing, and no runner of GitHub Actions can build it"
+        ));
+    }
+    for Repeated { target, jobs } in &matrix.repeated {
+        global.message(&format!(
+            "{target} is missing, and {jobs} jobs build it because their builds need it; release it first to build it once"
+        ));
+    }
+    if !matrix.left.is_empty() {
+        global.message(&format!(
+            "{} targets have no room in this matrix; plan again after its jobs",
+            matrix.left.len()
         ));
     }
     if let Some(Some(path)) = output {

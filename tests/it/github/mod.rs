@@ -22,7 +22,9 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use larder_core::cancel::Cancel;
 use larder_core::formats::{Observed, Sidecar};
+use larder_core::keys::SourceDigests;
 use larder_core::model::{Artifact, ArtifactFile, AssetName, Digest, Origin, Platform, Tag};
+use larder_core::project::Subsystem;
 use larder_remote::github::{GitHubConfig, TokenSource};
 use larder_remote::http::{Client, Secret, Settings, parse_url};
 use larder_remote::hub::{
@@ -324,4 +326,41 @@ pub const STAGE: PublishOptions = PublishOptions {
 
 pub fn outcome(receipt: larder_core::Result<larder_remote::hub::Receipt>) -> Published {
     receipt.expect("published").assets.remove(0).1
+}
+
+/// For recipes that have no source folder.
+pub struct NoFolders;
+
+impl SourceDigests for NoFolders {
+    fn dir(&self, folder: &larder_core::project::SourceFolder) -> larder_core::Result<Digest> {
+        panic!("{}", folder.path)
+    }
+}
+
+/// The sidecar of an artifact with one file, whose archive is `bytes`.
+pub fn sidecar_of(
+    subsystem: &Subsystem,
+    platform: Platform,
+    (origin, inputs): (Origin, Digest),
+) -> Sidecar {
+    let name = subsystem.name.clone();
+    let file = ArtifactFile {
+        name: name.as_str().parse().expect("name"),
+        mode: 0o755,
+        size: 1,
+        sha256: Digest::of(b"x"),
+    };
+    let content = Artifact {
+        name,
+        version: subsystem.version.clone(),
+        platform,
+        emulated: None,
+        origin,
+        inputs,
+        commit: None,
+        tree: None,
+        files: vec![file],
+    };
+    let archive = Digest::of(b"bytes");
+    Sidecar::new(content, archive, 5, Observed::default(), Vec::new())
 }

@@ -47,7 +47,10 @@ impl Actions<'_> {
                     name,
                 );
                 let folder = machine.path(with("path"));
-                assert!(folder.is_dir(), "{folder} is to be uploaded");
+                if !folder.is_dir() {
+                    assert_eq!(step["with"]["if-no-files-found"], "error");
+                    return false;
+                }
                 crate::env::remove(&artifact());
                 copy_plain(&folder, &artifact());
                 true

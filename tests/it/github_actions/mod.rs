@@ -247,7 +247,11 @@ impl Actions<'_> {
                 ..Job::default()
             };
         }
-        keys(&job["strategy"], &["fail-fast", "matrix"], "strategy");
+        keys(
+            &job["strategy"],
+            &["fail-fast", "matrix", "max-parallel"],
+            "strategy",
+        );
         let targets = match job["strategy"]["matrix"].as_str() {
             Some(matrix) => scope.render(matrix)["include"]
                 .as_array()
@@ -356,7 +360,7 @@ impl Actions<'_> {
         machine
     }
 
-    /// Runs the steps in order until one fails.
+    /// Runs the steps in order; after one has failed, only those whose `if:` allows it.
     fn steps(
         &self,
         machine: &TestEnv,
@@ -368,12 +372,30 @@ impl Actions<'_> {
     ) -> bool {
         // What earlier steps wrote into `$GITHUB_ENV`.
         let mut exported: Vec<(String, String)> = Vec::new();
+        let mut success = true;
         for (n, step) in job["steps"].as_array().expect("steps").iter().enumerate() {
             keys(
                 step,
-                &["name", "id", "run", "uses", "with", "env", "shell"],
+                &[
+                    "name",
+                    "id",
+                    "if",
+                    "run",
+                    "uses",
+                    "with",
+                    "env",
+                    "shell",
+                    "timeout-minutes",
+                ],
                 target,
             );
+            let scope = Scope { contexts, success };
+            if !step["if"]
+                .as_str()
+                .map_or(success, |condition| scope.condition(condition))
+            {
+                continue;
+            }
             if let Some(action) = step["uses"].as_str() {
                 if self.use_action(machine, action, step, contexts) {
                     continue;
@@ -386,7 +408,8 @@ impl Actions<'_> {
                     stderr: String::new(),
                     summary: String::new(),
                 });
-                return false;
+                success = false;
+                continue;
             }
             let shell = step["shell"]
                 .as_str()
@@ -403,10 +426,7 @@ impl Actions<'_> {
                 command.env(format!("GITHUB_{}", what.to_uppercase()), file(what));
             }
             command.envs(exported.iter().cloned());
-            let scope = Scope {
-                contexts,
-                success: true,
-            };
+            let scope = Scope { contexts, success };
             for variables in [&workflow["env"], &step["env"]] {
                 for (key, value) in variables.as_object().into_iter().flatten() {
                     command.env(key, shown(&scope.render(value.as_str().expect("a text"))));
@@ -438,11 +458,9 @@ impl Actions<'_> {
                 stdout: output.stdout,
                 stderr: output.stderr,
             });
-            if output.code != Some(0) {
-                return false;
-            }
+            success &= output.code == Some(0);
         }
-        true
+        success
     }
 }
 

@@ -3,17 +3,16 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use larder_core::formats::{Observed, Sidecar};
-use larder_core::keys::SourceDigests;
+use larder_core::formats::Sidecar;
 use larder_core::keys::inputs::wanted;
-use larder_core::model::{Artifact, ArtifactFile, Digest, Origin, Platform};
+use larder_core::model::{Digest, Origin, Platform};
 use larder_core::project::Project;
 use larder_core::project::user::UserConfig;
 use serde_json::Value;
 
 use crate::env::{Output, TestEnv, host};
 use crate::fake_github::{FakeGitHub, Origin as Place, READ, Visibility, WRITE};
-use crate::github::{REPO, SIX, assets, github, only_release};
+use crate::github::{NoFolders, REPO, SIX, assets, github, only_release, sidecar_of};
 
 /// A machine that is configured to use the fake GitHub.
 fn machine(mut env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
@@ -25,15 +24,6 @@ fn machine(mut env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEn
         env.set("GH_TOKEN", token);
     }
     env
-}
-
-/// The recipes of these subsystems have no source folder.
-struct NoFolders;
-
-impl SourceDigests for NoFolders {
-    fn dir(&self, folder: &larder_core::project::SourceFolder) -> larder_core::Result<Digest> {
-        panic!("{}", folder.path)
-    }
 }
 
 /// A project of `count` subsystems `s0`, `s1`…, and their releases: every tenth is missing, a
@@ -65,32 +55,7 @@ fn fleet(count: usize, github: &FakeGitHub, labels: bool) -> TestEnv {
             3 => (false, Digest::of(b"other")),
             _ => (false, ours),
         };
-        let file = ArtifactFile {
-            name: name.parse().expect("name"),
-            mode: 0o755,
-            size: 1,
-            sha256: Digest::of(b"x"),
-        };
-        let (version, files) = (subsystem.version.clone(), vec![file]);
-        let (name, origin) = (subsystem.name.clone(), Origin::Original);
-        let content = Artifact {
-            name: name.clone(),
-            version,
-            platform,
-            emulated: None,
-            origin,
-            inputs,
-            commit: None,
-            tree: None,
-            files,
-        };
-        let sidecar = Sidecar::new(
-            content,
-            Digest::of(b"bytes"),
-            5,
-            Observed::default(),
-            Vec::new(),
-        );
+        let sidecar = sidecar_of(subsystem, platform, (Origin::Original, inputs));
         let asset = format!("{name}-{platform}.tar.gz");
         let label = format!("{asset}.json (inputs {})", inputs.short());
         let id = github.put_release(

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::collect;
 use crate::context::Context;
 use crate::plan::Targets;
-use crate::plan::matrix::{Matrix, matrix};
+use crate::plan::matrix::{Matrix, MatrixLimits, matrix};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Pin;
 use larder_core::formats::documents::{ReleaseStatusDocument, ReleaseStatusEntry};
@@ -157,13 +157,13 @@ pub fn document(ctx: &Context, targets: &Targets) -> Result<ReleaseStatusDocumen
 }
 
 /// The matrix of a GitHub Actions job that makes those of the targets that are not released yet.
-pub fn missing(ctx: &Context, targets: &Targets) -> Result<Matrix> {
+pub fn missing(ctx: &Context, targets: &Targets, limits: MatrixLimits) -> Result<Matrix> {
     let missing: Vec<Target> = of_all(ctx, targets)?
         .into_iter()
         .filter(|(_, status)| matches!(status, HubStatus::OtherInputs(..) | HubStatus::Missing))
         .map(|(target, _)| target)
         .collect();
-    Ok(matrix(&ctx.project, &missing))
+    Ok(matrix(&ctx.project, &missing, limits))
 }
 
 /// The hub status of each target, determined in parallel.
