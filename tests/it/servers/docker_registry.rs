@@ -62,6 +62,14 @@ impl DockerRegistry {
         format!("http://{}", self.host())
     }
 
+    /// Removes everything that it has.
+    pub fn clear(&self) {
+        let data = self.server.folder().join("data");
+        if data.exists() {
+            std::fs::remove_dir_all(data).expect("remove the data");
+        }
+    }
+
     /// The tags of a repository, sorted.
     pub fn tags(&self, repository: &str) -> Vec<String> {
         let path = format!("/v2/{repository}/tags/list");
