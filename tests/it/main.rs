@@ -52,6 +52,8 @@ mod house;
 mod http;
 mod hub;
 #[cfg(unix)]
+mod hubs;
+#[cfg(unix)]
 mod init;
 #[cfg(unix)]
 mod lock;

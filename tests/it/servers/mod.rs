@@ -1,8 +1,14 @@
 //! Servers on the loopback that tests download from.
 
+#[cfg(unix)]
+pub mod docker_registry;
 pub mod files;
 #[cfg(unix)]
 pub mod git;
+#[cfg(unix)]
+pub mod launched;
+#[cfg(unix)]
+pub mod moto;
 pub mod npm;
 pub mod nuget;
 pub mod ports;

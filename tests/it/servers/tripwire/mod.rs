@@ -15,11 +15,17 @@
 //! ```
 #![allow(dead_code, reason = "a toolbox: not every test file needs every tool")]
 
+mod fault;
+mod http;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+pub use fault::{Act, Fault};
+use http::{Head, ask, closing, later, read_body, read_head, status_of, to_bytes};
 
 /// Which side of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,30 +74,6 @@ impl Passed {
     }
 }
 
-/// What happens to a request that matches.
-#[derive(Clone, Debug)]
-pub enum Act {
-    /// The server does not get it; this is the answer.
-    Answer(u16, String),
-    /// The server does not get it, and there is no answer until the faults are removed.
-    Hang,
-    /// The server gets it, and the answer is lost, the first time that the same is sent.
-    Lose,
-}
-
-/// A fault for every request that matches.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    /// The name of the server.
-    pub place: &'static str,
-    /// `None` is every method; `Some("write")` is every request that writes.
-    pub method: Option<&'static str>,
-    /// What the path contains.
-    pub contains: &'static str,
-    /// What happens.
-    pub act: Act,
-}
-
 type Action = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
@@ -100,7 +82,10 @@ struct State {
     log: Vec<Passed>,
     armed: Option<(usize, Side)>,
     struck: bool,
-    faults: Vec<Fault>,
+    /// With the number of requests that each has matched.
+    faults: Vec<(Fault, usize)>,
+    /// What the first of the same requests was answered, for [`Act::Stale`].
+    first_answers: BTreeMap<String, Vec<u8>>,
     actions: Vec<(String, String, Action)>,
     /// Counts `release`, `heal` and `disarm`, which end the waiting of held requests.
     era: usize,
@@ -193,13 +178,20 @@ impl Tripwire {
 
     /// Adds a fault.
     pub fn fault(&self, fault: Fault) {
-        self.shared.lock().faults.push(fault);
+        self.shared.lock().faults.push((fault, 0));
+    }
+
+    /// How many requests each fault has matched.
+    pub fn hits(&self) -> Vec<usize> {
+        let state = self.shared.lock();
+        state.faults.iter().map(|(_, matched)| *matched).collect()
     }
 
     /// Removes the faults and the actions.
     pub fn heal(&self) {
         let mut state = self.shared.lock();
         state.faults.clear();
+        state.first_answers.clear();
         state.actions.clear();
         state.era += 1;
         drop(state);
@@ -228,20 +220,6 @@ impl Tripwire {
         let mut log = self.log();
         log.retain(Passed::writes);
         log
-    }
-}
-
-/// What a request that is passed on has.
-struct Head {
-    method: String,
-    path: String,
-    headers: Vec<(String, String)>,
-}
-
-impl Head {
-    fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(n, _)| *n == name);
-        found.map(|(_, value)| value.as_str())
     }
 }
 
@@ -275,8 +253,7 @@ fn pass(shared: &Shared, client: &TcpStream, place: &str) -> std::io::Result<()>
         if state.struck {
             return Ok(());
         }
-        let fault = state.faults.iter().find(|fault| matches(fault, &passed));
-        let fault = fault.map(|fault| fault.act.clone());
+        let fault = fault::pick(&mut state.faults, &passed);
         let action = state
             .actions
             .iter()
@@ -305,18 +282,9 @@ fn pass(shared: &Shared, client: &TcpStream, place: &str) -> std::io::Result<()>
     if let Some(action) = action {
         action();
     }
-    let is_lost = matches!(fault, Some(Act::Lose));
-    let answer = match fault {
-        Some(Act::Hang) => {
-            shared.hold();
-            return Ok(());
-        }
-        Some(Act::Answer(status, body)) => format!(
-            "HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .into_bytes(),
-        Some(Act::Lose) | None => ask(&upstream.expect("a server behind the proxy"), &request)?,
+    let upstream = upstream.as_deref();
+    let Some(answer) = answer(shared, place, (head, &body), fault.as_ref(), upstream)? else {
+        return Ok(());
     };
     {
         let mut state = shared.lock();
@@ -329,120 +297,78 @@ fn pass(shared: &Shared, client: &TcpStream, place: &str) -> std::io::Result<()>
         shared.hold();
         return Ok(());
     }
-    if is_lost {
-        return Ok(());
+    send(shared, client, answer, fault.as_ref())
+}
+
+/// The answer of the server, or what is said in its place; `None` if there is none.
+fn answer(
+    shared: &Shared,
+    place: &str,
+    (mut head, body): (Head, &[u8]),
+    fault: Option<&Act>,
+    upstream: Option<&str>,
+) -> std::io::Result<Option<Vec<u8>>> {
+    let line = format!("{place} {} {}", head.method, head.path);
+    let known = match fault {
+        Some(Act::Hang) => {
+            shared.hold();
+            return Ok(None);
+        }
+        Some(Act::Answer(status, body)) => Some(said(*status, &[], body)),
+        Some(Act::Say(status, headers, body)) => Some(said(*status, headers, body)),
+        Some(Act::Stale) => shared.lock().first_answers.get(&line).cloned(),
+        _ => None,
+    };
+    if known.is_some() {
+        return Ok(known);
+    }
+    if let Some(Act::Strip(header)) = fault {
+        head.headers.retain(|(name, _)| name != header);
+    }
+    let upstream = upstream.expect("a server behind the proxy");
+    let answer = ask(upstream, &to_bytes(&head, body))?;
+    if matches!(fault, Some(Act::Stale)) {
+        let mut state = shared.lock();
+        state.first_answers.insert(line, answer.clone());
+    }
+    Ok(Some(answer))
+}
+
+/// Sends an answer, or what is left of it.
+fn send(
+    shared: &Shared,
+    mut client: &TcpStream,
+    mut answer: Vec<u8>,
+    fault: Option<&Act>,
+) -> std::io::Result<()> {
+    let start = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    let start = start.map_or(answer.len(), |end| end + 4);
+    match fault {
+        Some(Act::Lose) => return Ok(()),
+        Some(Act::Cut(bytes) | Act::Stall(bytes)) => {
+            answer.truncate(start.saturating_add(*bytes));
+        }
+        Some(Act::Later(seconds)) => answer = later(&answer, start, *seconds),
+        Some(Act::Flip) if answer.len() > start => {
+            let middle = usize::midpoint(start, answer.len());
+            answer[middle] ^= 1;
+        }
+        _ => {}
     }
     client.write_all(&closing(&answer))?;
-    client.flush()
-}
-
-fn matches(fault: &Fault, passed: &Passed) -> bool {
-    let method = match fault.method {
-        None => true,
-        Some("write") => passed.writes(),
-        Some(method) => passed.method == method,
-    };
-    method && fault.place == passed.place && passed.path.contains(fault.contains)
-}
-
-fn read_head(reader: &mut impl BufRead) -> std::io::Result<Option<Head>> {
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
-    let mut words = line.split_whitespace().map(str::to_owned);
-    let (Some(method), Some(path)) = (words.next(), words.next()) else {
-        return Ok(None);
-    };
-    let mut headers = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else {
-            break;
-        };
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    client.flush()?;
+    if matches!(fault, Some(Act::Stall(_))) {
+        shared.hold();
     }
-    Ok(Some(Head {
-        method,
-        path,
-        headers,
-    }))
+    Ok(())
 }
 
-fn read_body(reader: &mut impl BufRead, head: &Head) -> std::io::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    if head.header("transfer-encoding") == Some("chunked") {
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line)?;
-            let size = usize::from_str_radix(line.trim(), 16).map_err(std::io::Error::other)?;
-            let mut chunk = vec![0; size + 2];
-            reader.read_exact(&mut chunk)?;
-            body.extend_from_slice(&chunk[..size]);
-            if size == 0 {
-                return Ok(body);
-            }
-        }
-    }
-    let length = head
-        .header("content-length")
-        .and_then(|text| text.parse().ok());
-    body.resize(length.unwrap_or(0), 0);
-    reader.read_exact(&mut body)?;
-    Ok(body)
-}
-
-/// A request for one connection, with its length.
-fn to_bytes(head: &Head, body: &[u8]) -> Vec<u8> {
+fn said(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     use std::fmt::Write as _;
-    let mut text = format!("{} {} HTTP/1.1\r\n", head.method, head.path);
-    for (name, value) in &head.headers {
-        let replaced = [
-            "connection",
-            "content-length",
-            "transfer-encoding",
-            "expect",
-        ];
-        if !replaced.contains(&name.as_str()) {
-            let _ = write!(text, "{name}: {value}\r\n");
-        }
+    let mut text = format!("HTTP/1.1 {status} x\r\n");
+    for (name, value) in headers {
+        let _ = write!(text, "{name}: {value}\r\n");
     }
-    if !matches!(head.method.as_str(), "GET" | "HEAD") {
-        let _ = write!(text, "content-length: {}\r\n", body.len());
-    }
-    text.push_str("connection: close\r\n\r\n");
-    [text.as_bytes(), body].concat()
-}
-
-fn ask(address: &str, request: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut server = TcpStream::connect(address)?;
-    server.write_all(request)?;
-    let mut answer = Vec::new();
-    server.read_to_end(&mut answer)?;
-    Ok(answer)
-}
-
-fn status_of(answer: &[u8]) -> u16 {
-    let line = answer
-        .split(|byte| *byte == b'\r')
-        .next()
-        .unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
-    status.unwrap_or(0)
-}
-
-/// The same answer, which says that the connection ends with it.
-fn closing(answer: &[u8]) -> Vec<u8> {
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    let Some(end) = end else {
-        return answer.to_vec();
-    };
-    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-    let lines = head.split("\r\n").filter(|line| {
-        let name = line.split(':').next().unwrap_or_default();
-        !name.eq_ignore_ascii_case("connection")
-    });
-    let head = lines.collect::<Vec<_>>().join("\r\n");
-    let head = format!("{head}\r\nconnection: close");
-    [head.as_bytes(), &answer[end..]].concat()
+    let _ = write!(text, "content-length: {}\r\n\r\n{body}", body.len());
+    text.into_bytes()
 }
