@@ -137,19 +137,17 @@ impl Bucket {
     /// host; other endpoints have it in the path.
     pub(super) fn url(&self, key: &str, query: &[(&str, &str)]) -> Result<Url> {
         let bucket = self.name();
-        let base = match self.endpoint()? {
-            Some(endpoint) => {
-                format!("{}/{bucket}", endpoint.as_str().trim_end_matches('/'))
-            }
-            None => {
-                let region = self.region()?;
-                let end = if region.starts_with("cn-") { ".cn" } else { "" };
-                let host = format!("s3.{region}.amazonaws.com{end}");
-                // Certificates are for one name in front of that.
-                match bucket.contains('.') {
-                    true => format!("https://{host}/{bucket}"),
-                    false => format!("https://{bucket}.{host}"),
-                }
+        let base = if let Some(endpoint) = self.endpoint()? {
+            format!("{}/{bucket}", endpoint.as_str().trim_end_matches('/'))
+        } else {
+            let region = self.region()?;
+            let end = if region.starts_with("cn-") { ".cn" } else { "" };
+            let host = format!("s3.{region}.amazonaws.com{end}");
+            // Certificates are for one name in front of that.
+            if bucket.contains('.') {
+                format!("https://{host}/{bucket}")
+            } else {
+                format!("https://{bucket}.{host}")
             }
         };
         let mut url = url("the bucket", &format!("{base}/{}", path_text(key)))?;
@@ -204,13 +202,14 @@ impl Bucket {
             "there are no credentials for the bucket `{}`",
             self.name()
         ));
-        match self.may_sign() {
-            true => error.hint(
+        if self.may_sign() {
+            error.hint(
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; in CI, take a role",
-            ),
-            false => error.hint(
+            )
+        } else {
+            error.hint(
                 "credentials are never sent to an endpoint that versions.yml names; set AWS_ENDPOINT_URL_S3 instead",
-            ),
+            )
         }
     }
 }

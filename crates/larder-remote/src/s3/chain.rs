@@ -4,7 +4,7 @@
 //! 3. the profile `AWS_PROFILE` of the shared files: keys, `credential_process`, a role with a token
 //!    file or a source profile;
 //! 4. the endpoint of a container: `AWS_CONTAINER_CREDENTIALS_*`;
-//! 5. the metadata of a machine at Amazon (IMDSv2).
+//! 5. the metadata of a machine at Amazon (`IMDSv2`).
 //!
 //! Logins in a browser (SSO) are not read: the error says how Amazon's client exports them.
 //! Temporary keys are renewed five minutes before they end.
@@ -35,8 +35,16 @@ const DEPTH: usize = 5;
 pub(super) struct Chain {
     config: S3Config,
     client: Client,
-    /// What was found; `None` inside means that there are no credentials.
-    found: Mutex<Option<Option<Keys>>>,
+    found: Mutex<Found>,
+}
+
+/// What is known of the credentials.
+#[derive(Debug, Default)]
+enum Found {
+    #[default]
+    NotAsked,
+    Nothing,
+    Keys(Keys),
 }
 
 /// What a `credential_process`, a container or a machine answers.
@@ -88,24 +96,24 @@ impl Chain {
     pub(super) fn keys(&self) -> Result<Option<Keys>> {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let soon = jiff::Timestamp::now().as_second() + EARLY;
-        if let Some(keys) = &*found
-            && keys
-                .as_ref()
-                .is_none_or(|keys| keys.expires.is_none_or(|end| end > soon))
-        {
-            return Ok(keys.clone());
+        match &*found {
+            Found::Nothing => return Ok(None),
+            Found::Keys(keys) if keys.expires.is_none_or(|end| end > soon) => {
+                return Ok(Some(keys.clone()));
+            }
+            Found::Keys(_) | Found::NotAsked => {}
         }
         let keys = self.find()?;
-        *found = Some(keys.clone());
+        *found = keys.clone().map_or(Found::Nothing, Found::Keys);
         Ok(keys)
     }
 
     /// Forgets temporary keys, which a server no longer accepts. False if there are none to renew.
     pub(super) fn forget(&self) -> bool {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_temporary = matches!(&*found, Some(Some(keys)) if keys.expires.is_some());
+        let is_temporary = matches!(&*found, Found::Keys(keys) if keys.expires.is_some());
         if is_temporary {
-            *found = None;
+            *found = Found::NotAsked;
         }
         is_temporary
     }

@@ -9,6 +9,7 @@
 //! harms neither: the parts are the same, and who completes it second finds the object. An upload
 //! with any other part belongs to another file, and is left alone.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -149,11 +150,11 @@ impl Bucket {
                 sha256: staged.sha256,
                 sent: staged.sent,
             };
-            return match is_new {
-                true => self.create(&staged.key, content, staged.kind),
-                false => self
-                    .put(&staged.key, content, staged.kind)
-                    .map(|()| Created::New),
+            return if is_new {
+                self.create(&staged.key, content, staged.kind)
+            } else {
+                self.put(&staged.key, content, staged.kind)
+                    .map(|()| Created::New)
             };
         };
         self.complete(&staged.key, staged.size, upload, is_new)
@@ -242,11 +243,10 @@ impl Bucket {
                 .collect();
             workers
                 .into_iter()
-                .map(|worker| match worker.join() {
+                .try_for_each(|worker| match worker.join() {
                     Ok(ended) => ended,
                     Err(panic) => std::panic::resume_unwind(panic),
                 })
-                .collect::<Result<()>>()
         })?;
         let parts = parts
             .into_iter()
@@ -353,11 +353,12 @@ impl Bucket {
                 sha256,
             } = part;
             let etag = etag.trim_matches('"');
-            body.push_str(&format!(
+            let _ = write!(
+                body,
                 "<Part><PartNumber>{number}</PartNumber><ETag>\"{etag}\"</ETag>"
-            ));
+            );
             if let Some(sha256) = sha256 {
-                body.push_str(&format!("<ChecksumSHA256>{sha256}</ChecksumSHA256>"));
+                let _ = write!(body, "<ChecksumSHA256>{sha256}</ChecksumSHA256>");
             }
             body.push_str("</Part>");
         }
@@ -441,7 +442,7 @@ fn md5(path: &Path, range: &std::ops::Range<u64>) -> Result<String> {
         hasher.update(&buffer[..n]);
     }
     let digest = hasher.finalize();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(super::sign::hex(&digest))
 }
 
 #[cfg(test)]

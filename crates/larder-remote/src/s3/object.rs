@@ -171,9 +171,10 @@ impl Bucket {
 
     /// An error if nothing can be written because there are no credentials.
     pub(super) fn check_keys(&self) -> Result<()> {
-        match self.has_keys()? {
-            true => Ok(()),
-            false => Err(self.without_keys()),
+        if self.has_keys()? {
+            Ok(())
+        } else {
+            Err(self.without_keys())
         }
     }
 

@@ -179,11 +179,16 @@ impl Signer {
             let by = hmac::Key::new(hmac::HMAC_SHA256, &key);
             key = hmac::sign(&by, part.as_bytes()).as_ref().to_vec();
         }
-        key.iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex(&key)
     }
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// A time as signatures have it: `20130524T000000Z`.
@@ -223,9 +228,12 @@ fn canonical(
         .query()
         .into_iter()
         .flat_map(|query| query.split('&'))
-        .map(|pair| match pair.contains('=') {
-            true => pair.to_owned(),
-            false => format!("{pair}="),
+        .map(|pair| {
+            if pair.contains('=') {
+                pair.to_owned()
+            } else {
+                format!("{pair}=")
+            }
         })
         .collect();
     pairs.sort();

@@ -35,15 +35,14 @@ impl<'a> Sts<'a> {
         let named = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]
             .into_iter()
             .find_map(|name| Some((name, config.value(name)?)));
-        let url = match named {
-            Some((name, text)) => url(name, text)?,
-            None => {
-                let end = if region.starts_with("cn-") { ".cn" } else { "" };
-                url(
-                    "the region",
-                    &format!("https://sts.{region}.amazonaws.com{end}"),
-                )?
-            }
+        let url = if let Some((name, text)) = named {
+            url(name, text)?
+        } else {
+            let end = if region.starts_with("cn-") { ".cn" } else { "" };
+            url(
+                "the region",
+                &format!("https://sts.{region}.amazonaws.com{end}"),
+            )?
         };
         Ok(Self {
             client,

@@ -107,16 +107,18 @@ impl S3Hub {
 
     /// The right to create files of a release.
     pub(super) fn guard(&self, tag: &Tag, in_parts: bool) -> Result<Guard<'_>> {
-        let honoured = match in_parts {
-            true => self.completes_conditionally()?,
-            false => self.creates_conditionally()?,
+        let honoured = if in_parts {
+            self.completes_conditionally()?
+        } else {
+            self.creates_conditionally()?
         };
-        match honoured {
-            true => Ok(Guard {
+        if honoured {
+            Ok(Guard {
                 hub: self,
                 lock: None,
-            }),
-            false => self.lock(tag),
+            })
+        } else {
+            self.lock(tag)
         }
     }
 
@@ -131,25 +133,24 @@ impl S3Hub {
         let started = Instant::now();
         loop {
             self.bucket.cancel().check()?;
-            let looked = Instant::now();
+            let probed = Instant::now();
             let taken = match self.bucket.head(&key)? {
                 Some(lock) if lock.age < stale => false,
                 Some(_) if conditional => {
                     self.bucket.delete(&key)?;
                     continue;
                 }
-                found => {
+                _ => {
                     let content = Content::Bytes(text.as_bytes());
-                    match (conditional, found) {
-                        (true, _) => drop(self.bucket.create(&key, content, TEXT)?),
-                        (false, _) => {
-                            self.bucket.put(&key, content, TEXT)?;
-                            let in_time = looked.elapsed() <= settle / 2;
-                            std::thread::sleep(settle);
-                            if !in_time {
-                                give_back(&self.bucket, &key, &owner);
-                                continue;
-                            }
+                    if conditional {
+                        self.bucket.create(&key, content, TEXT)?;
+                    } else {
+                        self.bucket.put(&key, content, TEXT)?;
+                        let in_time = probed.elapsed() <= settle / 2;
+                        std::thread::sleep(settle);
+                        if !in_time {
+                            give_back(&self.bucket, &key, &owner);
+                            continue;
                         }
                     }
                     // An answer may have been lost, so the object says who has it.

@@ -92,9 +92,10 @@ fn compare(hub: &S3Hub, tag: &Tag, file: &PlainFile<'_>) -> Result<Published> {
     };
     let is_same = there.size == file.size
         && hub.hashed(tag, &file.name)?.and_then(|found| found.sha256) == Some(file.sha256);
-    Ok(match is_same {
-        true => Published::Present,
-        false => Published::Replaced,
+    Ok(if is_same {
+        Published::Present
+    } else {
+        Published::Replaced
     })
 }
 

@@ -246,9 +246,10 @@ impl To<'_> {
             Ok(sidecar) => self.digest()? == Some(sidecar.sha256),
             Err(_) => false,
         };
-        match arrived {
-            true => self.end_replacement(&guard, &found),
-            false => self.hub.bucket.delete(&self.next()),
+        if arrived {
+            self.end_replacement(&guard, &found)
+        } else {
+            self.hub.bucket.delete(&self.next())
         }
     }
 

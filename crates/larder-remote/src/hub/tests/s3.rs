@@ -101,7 +101,7 @@ fn a_writer_that_is_killed_at_any_request_is_continued() {
     let packages = Packages::new();
     let package = packages.package("bytes", "inputs");
     // Taking locks takes time.
-    for (fake, step) in stores().into_iter().zip([1, 5]) {
+    for (fake, step) in stores().into_iter().zip([2, 7]) {
         let write = |hub: &S3Hub| publish_one(hub, &package, false).map(drop);
         let requests = kills(
             &fake,
@@ -140,7 +140,7 @@ fn a_replacement_that_is_killed_at_any_request_is_finished() {
         fake.clear();
         publish_one(&hub(&fake), &old, false).unwrap();
     };
-    kills(&fake, 1, write, reset, || check_readable(&fake, &new));
+    kills(&fake, 3, write, reset, || check_readable(&fake, &new));
     let hub = Hub::new(hub(&fake));
     assert_eq!(content(&hub, &new.name).unwrap(), "new");
     assert!(hidden(&fake).is_empty(), "{:?}", hidden(&fake));
@@ -243,7 +243,7 @@ fn a_project_release_is_a_draft_until_all_of_it_is_there() {
             assert_eq!(found.assets.len(), 2, "{found:?}");
         }
     };
-    kills(&fake, 1, write, || fake.clear(), check);
+    kills(&fake, 2, write, || fake.clear(), check);
     assert!(!hub(&fake).release(&release).unwrap().unwrap().draft);
     assert_eq!(fake.bytes("hub/v1.0.0/notes.md").unwrap(), b"notes");
     assert!(hidden(&fake).is_empty(), "{:?}", hidden(&fake));

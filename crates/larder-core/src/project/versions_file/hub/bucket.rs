@@ -46,9 +46,10 @@ pub(super) fn bucket_and_prefix(text: &str) -> Result<(String, String), (String,
             .next()
             .unwrap_or_default()
             .trim_start_matches('/');
-        let hint = match text.contains("://") || bare.is_empty() {
-            true => "a bucket is written as `s3://bucket/prefix`".to_owned(),
-            false => format!("did you mean `s3://{bare}`?"),
+        let hint = if text.contains("://") || bare.is_empty() {
+            "a bucket is written as `s3://bucket/prefix`".to_owned()
+        } else {
+            format!("did you mean `s3://{bare}`?")
         };
         return Err((format!("`{text}` is not a bucket"), hint));
     };
@@ -61,12 +62,11 @@ pub(super) fn bucket_and_prefix(text: &str) -> Result<(String, String), (String,
         && !bucket.contains("..");
     if !is_name {
         let lower = bucket.to_ascii_lowercase();
-        let hint = match lower != bucket && lower.chars().all(is_part) {
-            true => format!("buckets have no upper-case letters; did you mean `{lower}`?"),
-            false => {
-                "3 to 63 lower-case letters, digits, `-` and `.`, as in `s3://acme-tools/larder`"
-                    .to_owned()
-            }
+        let hint = if lower != bucket && lower.chars().all(is_part) {
+            format!("buckets have no upper-case letters; did you mean `{lower}`?")
+        } else {
+            "3 to 63 lower-case letters, digits, `-` and `.`, as in `s3://acme-tools/larder`"
+                .to_owned()
         };
         return Err((format!("`{bucket}` can't be the name of a bucket"), hint));
     }
