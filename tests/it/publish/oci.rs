@@ -397,6 +397,7 @@ fn an_upload_to_another_host_carries_no_login() {
     let place = store.at("/upload?signed=x");
     let registry = Script::start(move |seen, _| match seen.header("authorization") {
         None => Reply::status(401).header("www-authenticate", "Basic realm=\"here\""),
+        Some(_) if seen.method == "HEAD" => Reply::status(404),
         Some(_) => Reply::to(202, &place),
     });
     let host = registry.url.trim_start_matches("http://").to_owned();
