@@ -177,7 +177,7 @@ fn remote_builds_take_no_place_of_local_ones() {
     });
     let mut env = TestEnv::new();
     env.set("LARDER_EXECUTOR", cluster.url());
-    env.script_subsystem("local", "v1.0.0");
+    env.script_subsystem("tool", "v1.0.0");
     for name in ["a", "b", "c", "d", "e"] {
         env.edit(
             "versions.yml",
@@ -192,7 +192,7 @@ fn remote_builds_take_no_place_of_local_ones() {
         );
     }
     let done = env.larder_json(["ensure", "all", "-j", "1"]).success();
-    let built = ["a", "b", "c", "d", "e", "local"].map(|name| format!("{name}=built"));
+    let built = ["a", "b", "c", "d", "e", "tool"].map(|name| format!("{name}=built"));
     assert_eq!(done.outcomes(), built);
     let counts = cluster.counts();
     assert_eq!(counts.executes, 5);
