@@ -93,4 +93,32 @@ say "rclone reads the same"
 # --- OCI ---
 export LARDER_HUB=oci://$registry/acme/tools
 "$larder" --quiet release all --platform all
-say "released to the registry"
+skopeo list-tags --tls-verify=false "docker://$registry/acme/tools" > "$work/tags"
+for tag in {arc,sync}-v1.0.0-linux-{amd64,arm64}; do
+    at=docker://$registry/acme/tools:$tag
+    grep -q "\"$tag\"" "$work/tags" || fail "skopeo lists no $tag: $(cat "$work/tags")"
+    skopeo inspect --raw --tls-verify=false "$at" > "$work/manifest"
+    skopeo inspect --raw --config --tls-verify=false "$at" > "$work/sidecar"
+    python3 - "$work/manifest" "$work/sidecar" << 'PYTHON' || fail "the manifest of $tag is another"
+import json, sys
+manifest, sidecar = (json.load(open(path)) for path in sys.argv[1:])
+assert manifest["artifactType"] == "application/vnd.larder.asset.v1", manifest
+[layer] = manifest["layers"]
+assert layer["digest"] == "sha256:" + sidecar["sha256"] and layer["size"] == sidecar["size"], manifest
+PYTHON
+    skopeo copy --quiet --src-tls-verify=false --dest-tls-verify=false "$at" "docker://$registry/mirror/tools:$tag"
+    "$tools/bin/python" - "$registry" "$tag" "$work/pulled" << 'PYTHON' > "$work/said" 2>&1 || fail "oras: $(cat "$work/said")"
+import sys, oras.client
+registry, tag, folder = sys.argv[1:]
+client = oras.client.OrasClient(hostname=registry, insecure=True, tls_verify=False)
+client.pull(target=f"{registry}/acme/tools:{tag}", outdir=folder)
+PYTHON
+    name=${tag/-v1.0.0/}.tar.gz
+    cmp "$work/pulled/$name" ".dist/$name" || fail "oras pulled another $name"
+done
+say "skopeo and oras read the registry"
+# What skopeo has copied to another repository is a hub as well.
+rm -rf "$LARDER_CACHE_DIR" subsystems/*/.bin versions.lock
+LARDER_HUB=oci://$registry/mirror/tools "$larder" ensure all --source managed > "$work/said" 2>&1 || fail "$(cat "$work/said")"
+[ "$(subsystems/arc/.bin/arc)" = "arc v1.0.0" ] || fail "the mirror has another program"
+say "larder reads what skopeo has copied"

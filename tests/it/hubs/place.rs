@@ -44,6 +44,8 @@ pub struct Words {
     pub write: &'static str,
     /// What the path of the request that writes the asset ends with.
     pub asset_write: &'static str,
+    /// The method and the path of a request on the way to that, which may be sent again.
+    pub again: (&'static str, &'static str),
     /// The same for the sidecar.
     pub sidecar_write: &'static str,
     /// What the path of the request that reads the asset ends with.
@@ -305,6 +307,7 @@ impl Place {
             Server::S3(_) => Words {
                 write: "PUT",
                 asset_write: ".tar.gz$",
+                again: ("PUT", ".tar.gz$"),
                 sidecar_write: ".tar.gz.json$",
                 asset: ".tar.gz$",
                 sidecar: ".tar.gz.json$",
@@ -313,6 +316,8 @@ impl Place {
             Server::Oci(_) => Words {
                 write: "PUT",
                 asset_write: "/blobs/uploads/",
+                // A session of an upload ends with its first answer.
+                again: ("HEAD", "/blobs/sha256:"),
                 sidecar_write: "/manifests/tool-v1.0.0-linux-amd64$",
                 asset: "/blobs/sha256:",
                 sidecar: "/manifests/tool-v1.0.0-linux-amd64$",
