@@ -118,7 +118,9 @@ fn units(missing: &Missing<'_>, heaviest: usize, names: usize) -> BTreeMap<Group
             }
         }
     }
-    open.into_values().for_each(|(unit, _)| close(unit));
+    for (unit, _) in open.into_values() {
+        close(unit);
+    }
     groups
 }
 

@@ -181,10 +181,10 @@ impl<'a> Missing<'a> {
     /// each target, if it has one.
     pub(super) fn repeated(&self, places: &[Option<usize>]) -> Vec<(usize, usize)> {
         let mut users: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-        for id in 0..self.len() {
-            let Some(job) = places[id] else { continue };
+        for (id, place) in places.iter().enumerate() {
+            let Some(job) = place else { continue };
             for need in self.needs(id) {
-                users.entry(need).or_default().insert(job);
+                users.entry(need).or_default().insert(*job);
             }
         }
         users
