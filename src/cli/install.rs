@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Install from this hub: a folder, a url (also that of a running `larder serve`),
-    /// github:owner/name, or oci://registry/repository.
+    /// `github:owner/name`, `s3://bucket/prefix`, or `oci://registry/repository`.
     #[arg(long, value_name = "HUB")]
     hub: Option<String>,
     /// Use no network.

@@ -7,7 +7,6 @@ mod recovery;
 mod start;
 mod updates;
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 

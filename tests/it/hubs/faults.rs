@@ -163,7 +163,7 @@ fn lists_that_lag(team: &Team) {
     let other = team.builder("second-author", ARM);
     put(team, "GET", list, Act::Stale);
     // What is listed now is listed until the fault is removed.
-    team.states(&author);
+    Team::states(&author);
     author.larder(release(AMD)).success();
     other.larder(release(ARM)).success();
     let reader = team.machine("early-reader");

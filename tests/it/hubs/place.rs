@@ -205,7 +205,7 @@ impl Place {
                 .wire
                 .writes()
                 .iter()
-                .map(|passed| passed.line())
+                .map(super::super::servers::tripwire::Passed::line)
                 .collect(),
         }
     }

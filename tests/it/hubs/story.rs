@@ -54,7 +54,7 @@ fn tool(env: &TestEnv, platform: &str) -> String {
 fn first_release(team: &Team) {
     let author = team.machine("author");
     assert!(
-        team.states(&author)
+        Team::states(&author)
             .values()
             .all(|state| state == "missing")
     );
@@ -88,11 +88,11 @@ fn first_release(team: &Team) {
 /// Another job adds its platform to the release.
 fn another_platform(team: &Team) {
     let job = team.builder("job", ARM);
-    let states = team.states(&job);
+    let states = Team::states(&job);
     assert_eq!((&*states[AMD], &*states[ARM]), ("released", "missing"));
     job.larder(release(ARM)).success();
     team.assert_whole(TAG, &[asset(AMD), asset(ARM)], "after another platform");
-    assert!(team.states(&job).values().all(|state| state == "released"));
+    assert!(Team::states(&job).values().all(|state| state == "released"));
     let reader = team.machine("reader-of-both");
     let read = reader
         .larder_json(["ensure", TOOL, "--platform", "all"])
@@ -129,7 +129,7 @@ fn changed_recipe(team: &Team) {
     let before = team.place.files(TAG);
     let changed = team.machine("changed");
     changed.edit("subsystems/tool/src/tool.sh", "echo", "echo again;echo");
-    assert_eq!(team.states(&changed)[AMD], "other-inputs");
+    assert_eq!(Team::states(&changed)[AMD], "other-inputs");
     changed.larder(ensure(AMD)).success();
     let released = changed.larder_json(release(AMD)).success();
     assert_eq!(outcome(&released, "release"), "released");
@@ -147,7 +147,7 @@ fn changed_recipe(team: &Team) {
     let read = reader.larder_json(ensure(AMD)).success();
     assert_eq!(read.outcome(TOOL), "downloaded");
     assert_eq!(tool(&reader, AMD), tool(&changed, AMD));
-    assert_eq!(team.states(&reader)[AMD], "released");
+    assert_eq!(Team::states(&reader)[AMD], "released");
 }
 
 /// `--replace` puts other bytes in the place of an asset.

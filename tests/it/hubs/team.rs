@@ -98,7 +98,7 @@ impl Team {
     }
 
     /// What `release status` says about the tool: the state of each platform.
-    pub fn states(&self, env: &TestEnv) -> BTreeMap<String, String> {
+    pub fn states(env: &TestEnv) -> BTreeMap<String, String> {
         let output = env.larder(["release", "status", TOOL, "--json"]).success();
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let document = output.document();

@@ -39,9 +39,9 @@ impl DockerRegistry {
         let arguments = |folder: &std::path::Path| {
             let config = folder.join("config.yml");
             let text = format!(
-                "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: {0:?}}}\n  \
+                "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: \"{0}\"}}\n  \
                  delete: {{enabled: {deletes}}}\n  cache: {{}}\nhttp: {{addr: \"127.0.0.1:0\", secret: tests}}\n",
-                folder.join("data")
+                folder.join("data").display()
             );
             std::fs::write(&config, text).expect("write the configuration");
             vec!["serve".into(), config.to_str().expect("UTF-8").into()]

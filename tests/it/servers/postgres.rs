@@ -3,7 +3,6 @@
 
 #![allow(dead_code, reason = "each of the two needs some of it")]
 
-use crate::servers::ports::free_port;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -95,7 +94,8 @@ impl PostgresServer {
         succeeded(initdb.output().expect("run initdb"));
         // Another process can take the port before the server does.
         for _ in 0..5 {
-            let port = free_port();
+            let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+            let port = free.expect("a free port").port();
             if let Some(child) = launch(&programs, &folder, port) {
                 return Some(Self {
                     child,

@@ -372,10 +372,7 @@ impl Work<'_> {
                 .iter()
                 .map(|(name, said)| format!("{name}\t{said}\n"))
                 .collect();
-            fs::write_atomic(
-                &self.out.join(script::TOOLS_FILE),
-                lines.concat().as_bytes(),
-            )?;
+            fs::write_atomic(self.out.join(script::TOOLS_FILE), lines.concat().as_bytes())?;
         }
         let shared = action.share(&self.out, &Progress::new(self), &self.ctx.cancel);
         let place = remote.executor.place();

@@ -92,13 +92,13 @@ impl Script<'_> {
              {{ printf '\\n{SAYS}command %s failed\\n' \"$1\"; exit $code; }}; }}\n"
         );
         if !self.tools.is_empty() {
-            let _ = write!(
+            let _ = writeln!(
                 text,
                 "tool() {{ said=$(\"$1\" version 2>&1 </dev/null) || \
                  said=$(\"$1\" --version 2>&1 </dev/null) || \
                  {{ printf '{SAYS}tool %s is missing\\n' \"$1\"; exit 127; }}; \
                  printf '%s\\t%s\\n' \"$1\" \"$(printf '%s' \"$said\" | tr '\\n\\t' '  ')\" \
-                 >>\"$root\"/{OUT}/{TOOLS_FILE}; }}\n"
+                 >>\"$root\"/{OUT}/{TOOLS_FILE}; }}"
             );
             for tool in self.tools {
                 let _ = writeln!(text, "tool {}", quoted(tool));
@@ -166,7 +166,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path()).unwrap();
         for folder in [SRC, OUT, TMP, HOME] {
-            fs::create_dir_all(&root.join(folder)).unwrap();
+            fs::create_dir_all(root.join(folder)).unwrap();
         }
         let ended = Command::new("/bin/sh")
             .args(["-c", &script.text()])

@@ -191,7 +191,7 @@ impl Fixture {
                 files.insert(format!("{tag}/{name}"), (fs::read(&path).unwrap(), time));
             }
         }
-        files.retain(|name, _| !name.ends_with(".lock"));
+        files.retain(|name, _| Utf8Path::new(name).extension() != Some("lock"));
         files
     }
 

@@ -130,8 +130,13 @@ fn build(mode: &str, client: &Client, src: &Utf8Path, out: &Utf8Path, number: us
     };
     let prepared = client.prepare(&action, &cancel).expect("an action");
     // Larger than a batch takes every tenth time, and in folders.
-    let content =
-        || format!("program {number}\n").repeat(if number % 10 == 0 { 200_000 } else { 100 });
+    let content = || {
+        format!("program {number}\n").repeat(if number.is_multiple_of(10) {
+            200_000
+        } else {
+            100
+        })
+    };
     let check = |result: &RemoteResult| assert_eq!(result.ended, RemoteEnd::Exited(0));
     match mode {
         "execute" => check(

@@ -1,7 +1,7 @@
 //! The answers to range and conditional requests beside those of nginx. Where the two differ, the
 //! table of differences names the section of RFC 9110 that makes larder's answer right.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
 use std::time::Instant;
 

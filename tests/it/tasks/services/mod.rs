@@ -7,12 +7,10 @@ mod ends;
 mod run;
 mod up;
 
-use std::net::TcpListener;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use crate::env::TestEnv;
-use crate::servers::ports::free_port;
 
 /// Longer than anything here takes, on any machine.
 const LONG: Duration = Duration::from_mins(1);

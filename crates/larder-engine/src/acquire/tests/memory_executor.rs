@@ -67,7 +67,7 @@ impl Prepared {
     }
     fn put(files: &Files, out: &Utf8Path) {
         for (name, bytes) in files {
-            fs::write_atomic(&out.join(name), bytes).unwrap();
+            fs::write_atomic(out.join(name), bytes).unwrap();
         }
     }
     fn read(out: &Utf8Path) -> Files {
@@ -107,7 +107,7 @@ impl RemoteExecutor for MemoryExecutor {
         let base = Utf8Path::from_path(root.path()).unwrap();
         let mut text = format!("{:?}{:?}", action.script, action.environment);
         for folder in &action.empty_folders {
-            fs::create_dir_all(&base.join(folder)).unwrap();
+            fs::create_dir_all(base.join(folder)).unwrap();
         }
         for RemoteInput { path, folder, .. } in &action.inputs {
             let to = base.join(path);
@@ -116,7 +116,7 @@ impl RemoteExecutor for MemoryExecutor {
                 text.push_str(path);
                 text.push_str(&name);
                 text.push_str(&Digest::of(&bytes).to_string());
-                fs::write_atomic(&to.join(name), &bytes).unwrap();
+                fs::write_atomic(to.join(name), &bytes).unwrap();
             }
         }
         Ok(Box::new(Prepared {

@@ -135,7 +135,7 @@ fn with_the_cache_alone_machines_share_what_they_build() {
         reinstall: true,
         ..Options::default()
     };
-    fs::remove_dir_all(&first.root.join("cache")).unwrap();
+    fs::remove_dir_all(first.root.join("cache")).unwrap();
     let ctx = run(&first, &executor, &SHARE, again);
     let built = build(&ctx).unwrap();
     assert_eq!((how(&built), executor_of(&ctx, &built)), (BUILT, None));

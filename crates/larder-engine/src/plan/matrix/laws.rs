@@ -13,7 +13,7 @@ fn project_of(recipes: &[String]) -> (tempfile::TempDir, Project) {
     let mut versions =
         "platforms: [linux-amd64, linux-386, darwin-amd64, windows-arm64]\nversions:\n".to_owned();
     for (i, recipe) in recipes.iter().enumerate() {
-        versions.push_str(&format!("  s{i}: v1\n"));
+        versions.push_str(&["  s", &i.to_string(), ": v1\n"].concat());
         let folder = root.join(format!("subsystems/s{i}"));
         larder_core::fs::create_dir_all(&folder).unwrap();
         larder_core::fs::write_atomic(folder.join("recipe.yml"), recipe.as_bytes()).unwrap();

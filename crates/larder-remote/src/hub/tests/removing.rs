@@ -93,7 +93,14 @@ fn a_copied_sidecar_keeps_its_text_and_notes_can_be_read() {
         };
         let publisher = hub.publisher().unwrap();
         let publish = |options| {
-            publisher.publish(&tag(), &[upload.clone()], options, &|| None, None, &|_| {})
+            publisher.publish(
+                &tag(),
+                std::slice::from_ref(&upload),
+                options,
+                &|| None,
+                None,
+                &|_| {},
+            )
         };
         publish(PublishOptions::default()).unwrap();
         let found = hub.reader().described(&tag(), &package.name).unwrap();
