@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use larder_core::error::{Error, Result};
+use larder_core::project::executor::{ExecutorAddress, ExecutorConfig};
 use larder_engine::context::Context;
-use larder_engine::executor::remote::RemoteExecutor;
+use larder_engine::executor::remote::{ExecutorSettings, RemoteExecutor};
 use larder_remote::http::Secret;
 
 /// Gives a context the client for its executor, if one is configured. Nothing is connected.
@@ -17,8 +18,27 @@ pub fn add(ctx: &mut Context) -> Result<()> {
     Ok(())
 }
 
+/// The executor with the headers of its requests, which `headers` has, the value of their variable.
+pub fn executor(config: &ExecutorConfig, headers: &str) -> Result<ExecutorSettings> {
+    let ExecutorConfig {
+        address: ExecutorAddress { url, instance },
+        cache,
+        execute,
+        jobs,
+        headers_from,
+    } = config.clone();
+    Ok(ExecutorSettings {
+        url,
+        instance,
+        cache,
+        execute,
+        jobs,
+        headers: parse_headers(&headers_from, headers)?,
+    })
+}
+
 /// The headers in a variable: one `name: value` on each line. An error does not repeat the text.
-pub fn headers(variable: &str, text: &str) -> Result<Vec<(String, Secret)>> {
+fn parse_headers(variable: &str, text: &str) -> Result<Vec<(String, Secret)>> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let mut headers = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -43,8 +63,7 @@ pub fn headers(variable: &str, text: &str) -> Result<Vec<(String, Secret)>> {
 
 #[cfg(feature = "remote")]
 mod client {
-    use super::{Arc, RemoteExecutor, Result};
-    use larder_engine::executor::remote::ExecutorSettings;
+    use super::{Arc, ExecutorSettings, RemoteExecutor, Result};
     use larder_remote::http;
 
     /// The client for an executor.
@@ -63,11 +82,9 @@ mod client {
 
 #[cfg(not(feature = "remote"))]
 mod client {
-    use super::{Arc, Error, RemoteExecutor, Result};
+    use super::{Arc, Error, ExecutorSettings, RemoteExecutor, Result};
     use larder_core::cancel::Cancel;
-    use larder_engine::executor::remote::{
-        ExecutorFacts, ExecutorSettings, PreparedAction, RemoteAction,
-    };
+    use larder_engine::executor::remote::{ExecutorFacts, PreparedAction, RemoteAction};
     use larder_remote::http;
 
     /// Stands for an executor that this larder can't speak to.
@@ -119,15 +136,15 @@ mod tests {
     #[test]
     fn headers_are_lines() {
         let text = "authorization: Bearer abc\n\nX-Team:tools \n";
-        let read = headers("H", text).unwrap();
+        let read = parse_headers("H", text).unwrap();
         let read: Vec<_> = read
             .iter()
             .map(|(name, value)| (name.as_str(), value.expose()))
             .collect();
         assert_eq!(read, [("authorization", "Bearer abc"), ("x-team", "tools")]);
-        assert!(headers("H", "").unwrap().is_empty());
+        assert!(parse_headers("H", "").unwrap().is_empty());
         for wrong in ["Bearer abc", ": abc", "a b: abc", "a: abc\u{1b}"] {
-            let error = headers("H", wrong).unwrap_err().to_string();
+            let error = parse_headers("H", wrong).unwrap_err().to_string();
             assert!(
                 error.contains("line 1 of H") && !error.contains("abc"),
                 "{error}"

@@ -14,12 +14,10 @@ use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::file_lock::{LockSettings, Waiting};
 use larder_core::hosts;
-use larder_core::project::executor::{ExecutorAddress, ExecutorConfig};
 use larder_core::project::paths::expand;
 use larder_core::project::user::{UserConfig, UserSource};
 use larder_core::project::{HubConfig, Project};
 use larder_core::variables::{self, parse_duration};
-use larder_engine::executor::remote::ExecutorSettings;
 use larder_engine::services::Supervision;
 use larder_engine::settings::{ActionsContext, CiContext, Settings};
 use larder_engine::trust::signing::SigningSettings;
@@ -151,29 +149,12 @@ impl Startup {
             executor: user
                 .executor
                 .as_ref()
-                .map(|executor| self.executor(executor))
+                .map(|executor| {
+                    let text = self.value(&executor.headers_from).unwrap_or_default();
+                    super::remote::executor(executor, text)
+                })
                 .transpose()?,
             user_file: self.user.observed(),
-        })
-    }
-
-    /// The executor, with the headers that its requests carry.
-    fn executor(&self, config: &ExecutorConfig) -> Result<ExecutorSettings> {
-        let ExecutorConfig {
-            address: ExecutorAddress { url, instance },
-            cache,
-            execute,
-            jobs,
-            headers_from,
-        } = config.clone();
-        let text = self.value(&headers_from).unwrap_or_default();
-        Ok(ExecutorSettings {
-            url,
-            instance,
-            cache,
-            execute,
-            jobs,
-            headers: super::remote::headers(&headers_from, text)?,
         })
     }
 

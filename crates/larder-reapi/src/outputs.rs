@@ -191,7 +191,7 @@ impl Plan {
         }
         for link in &message.symlinks {
             let path = check(&link.name)?;
-            if !stays_inside(&link.target, depth) {
+            if !is_contained(&link.target, depth) {
                 return Err(refused(&format!(
                     "the link `{}` leads out of the output folder, to `{}`",
                     link.name,
@@ -217,7 +217,7 @@ impl Plan {
 
 /// Whether the target of a link that is `depth` folders below the root stays inside it. `..` may
 /// only be at the start: after another name it would be relative to where that leads.
-fn stays_inside(target: &str, depth: usize) -> bool {
+fn is_contained(target: &str, depth: usize) -> bool {
     let parts: Vec<&str> = target.split('/').filter(|part| *part != ".").collect();
     let up = parts.iter().take_while(|part| **part == "..").count();
     !target.is_empty()

@@ -35,6 +35,10 @@ fn companions(file: &str, key: &str) -> &'static str {
             "{versions: {docs: 1.0.0, go: 1.24.0, nats: v2.10.24, nats-cli: 0.1.5}, \
              trust: {keys: {release: RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3}}}"
         }
+        ("versions.yml", "hub.region" | "hub.endpoint") => {
+            "{versions: {docs: 1.0.0, go: 1.24.0, nats: v2.10.24, nats-cli: 0.1.5}, \
+             hub: {s3: 's3://acme-tools'}}"
+        }
         ("versions.yml", _) => {
             "{versions: {docs: 1.0.0, go: 1.24.0, nats: v2.10.24, nats-cli: 0.1.5}, \
              tasks: {lint: {commands: [make lint]}, test: {commands: [make test]}}, \

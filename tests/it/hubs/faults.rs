@@ -20,6 +20,11 @@ fn faults_on_the_way_to_s3_are_survived_or_told() {
     faults(Kind::S3);
 }
 
+#[test]
+fn faults_on_the_way_to_a_registry_are_survived_or_told() {
+    faults(Kind::Oci);
+}
+
 fn faults(kind: Kind) {
     let team = Team::new(Place::start(kind));
     let mut author = team.builder("author", AMD);

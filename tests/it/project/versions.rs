@@ -34,7 +34,7 @@ fn an_unknown_key_similar_to_none() {
     2 | banana: 1
       | ^^^^^^
       |
-      = help: known: project, requires, versions, platforms, hub, sources, upload, trust, bundle, publish, tasks, services, ci, subsystems_dir
+      = help: known: project, requires, versions, platforms, hub, hubs, sources, upload, trust, bundle, publish, tasks, services, ci, subsystems_dir
     ");
 }
 
@@ -99,7 +99,7 @@ fn a_text_where_a_mapping_belongs() {
     2 | hub: ./hub
       |      ^^^^^
       |
-      = help: known keys: github, dir, http
+      = help: known keys: github, dir, http, s3, region, endpoint, oci
     ");
 }
 

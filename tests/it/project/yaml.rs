@@ -236,7 +236,7 @@ fn a_merge_key() {
     1 | x: &x {a: b}
       | ^
       |
-      = help: known: project, requires, versions, platforms, hub, sources, upload, trust, bundle, publish, tasks, services, ci, subsystems_dir
+      = help: known: project, requires, versions, platforms, hub, hubs, sources, upload, trust, bundle, publish, tasks, services, ci, subsystems_dir
 
     error: merge keys are not supported
      --> versions.yml:4:3
@@ -386,7 +386,7 @@ fn escapes_for_the_terminal() {
     2 | "\e[31mred": 1
       | ^^^^^^^^^^^
       |
-      = help: known: project, requires, versions, platforms, hub, sources, upload, trust, bundle, publish, tasks, services, ci, subsystems_dir
+      = help: known: project, requires, versions, platforms, hub, hubs, sources, upload, trust, bundle, publish, tasks, services, ci, subsystems_dir
 
     error: unknown key `�[2Jx`
      --> versions.yml:3:1
@@ -394,7 +394,7 @@ fn escapes_for_the_terminal() {
     3 | ␛[2Jx: 1
       | ^^^^^
       |
-      = help: known: project, requires, versions, platforms, hub, sources, upload, trust, bundle, publish, tasks, services, ci, subsystems_dir
+      = help: known: project, requires, versions, platforms, hub, hubs, sources, upload, trust, bundle, publish, tasks, services, ci, subsystems_dir
     "#);
 }
 

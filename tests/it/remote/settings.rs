@@ -88,13 +88,13 @@ fn problems_are_shown_at_their_places() {
 
     let config = env.write(
         "config.yml",
-        "executor: {url: grpcs://a.example, execut: false}\n",
+        "executor: {url: grpcs://a.example, executes: false}\n",
     );
     let mut env = env;
     env.set("LARDER_CONFIG", config.as_str());
     let text = env.larder(["ensure", "all"]).exits(2).stderr;
     assert!(
-        text.contains("unknown key `execut`") && text.contains("execute"),
+        text.contains("unknown key `executes`") && text.contains("execute"),
         "{text}"
     );
     env.unset("LARDER_CONFIG")

@@ -191,7 +191,7 @@ impl Fixture {
                 files.insert(format!("{tag}/{name}"), (fs::read(&path).unwrap(), time));
             }
         }
-        files.retain(|name, _| Utf8Path::new(name).extension() != Some("lock"));
+        files.retain(|name, _| Utf8Path::new(name).file_name() != Some(".lock"));
         files
     }
 
@@ -282,7 +282,7 @@ fn another_artifact_under_the_name_stands() {
         .join("b/other-v1/other-linux-amd64.tar.gz.json");
     let there = Sidecar::parse(&fs::read(&path).unwrap(), "there").unwrap();
     let mut content = there.content;
-    content.files[0].size = 2;
+    content.files[0].sha256 = Digest::of(b"other");
     let other = Sidecar::new(
         content,
         there.sha256,

@@ -13,8 +13,8 @@ use super::auth::Right;
 use super::{Blob, Repository, answers};
 use crate::http::{Answer, Method, Request, Sent as Progress, Url};
 
-/// How often an upload that broke off is continued.
-const RESUMES: usize = 5;
+/// How often an upload that broke off is continued or begun again.
+const RESUMES: u32 = 5;
 /// The pause before bytes are sent again that another writer sends, too.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -85,7 +85,8 @@ impl Repository {
             return Ok(());
         };
         let mut offset = 0;
-        for _ in 0..RESUMES {
+        let mut last = None;
+        for n in 0..RESUMES {
             let error = match self.send_rest(&session, blob, from, offset, sent) {
                 Ok(Sent::Stored) => return Ok(()),
                 Ok(Sent::Garbled) => None,
@@ -108,14 +109,25 @@ impl Repository {
                 Some((next, has)) if has > offset && has <= blob.size => {
                     (session, offset) = (next, has);
                 }
-                _ => return Err(error),
+                // A registry that has nothing of it may just be busy.
+                _ => {
+                    let pause = self.client.settings().backoff * 2_u32.pow(n);
+                    self.client.cancel().sleep(pause)?;
+                    last = Some(error);
+                    let Some(next) = self.start(blob)? else {
+                        return Ok(());
+                    };
+                    (session, offset) = (next, 0);
+                }
             }
         }
-        Err(Error::unavailable(format!(
-            "the upload of {} breaks off again and again",
-            from.shown()
-        ))
-        .hint("run again"))
+        Err(last.unwrap_or_else(|| {
+            Error::unavailable(format!(
+                "the upload of {} breaks off again and again",
+                from.shown()
+            ))
+            .hint("run again")
+        }))
     }
 
     /// Starts a session; `None` if the blob was mounted from another repository.

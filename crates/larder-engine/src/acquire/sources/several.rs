@@ -20,12 +20,12 @@ pub fn ask<T>(
     if hubs.len() < 2 {
         return ask_one(request);
     }
-    let mut silent: Option<Error> = None;
+    let mut unavailable: Option<Error> = None;
     let mut reasons = Vec::new();
     for (at, hub) in hubs.iter().enumerate() {
         let request = request.of_hub(at);
         let name = hub.reader().describe();
-        if let Some(error) = &silent
+        if let Some(error) = &unavailable
             && !is_pinned(&request)
         {
             return Err(error.clone().hint(format!(
@@ -37,17 +37,17 @@ pub fn ask<T>(
             Ok(Availability::Absent(reason)) => reasons.push(format!("{name}: {reason}")),
             Ok(found) => return Ok(found),
             Err(error) if policy::after(error.kind()) == Then::NextIfPinned => {
-                if silent.is_none() && at + 1 < hubs.len() {
+                if unavailable.is_none() && at + 1 < hubs.len() {
                     let text = format!("{name}: {error}");
                     let events = &request.run.events;
                     events.note(Some(request.target), Level::Warning, text);
                 }
-                silent.get_or_insert(error);
+                unavailable.get_or_insert(error);
             }
             Err(error) => return Err(error),
         }
     }
-    match silent {
+    match unavailable {
         Some(error) => Err(error),
         None => Ok(Availability::Absent(reasons.join("; "))),
     }

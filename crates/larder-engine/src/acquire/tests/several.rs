@@ -76,9 +76,9 @@ fn a_hub_without_an_answer_leads_to_the_next_if_the_lock_pins_the_bytes() {
 #[test]
 fn a_silent_hub_and_one_that_has_it_not_are_unavailable() {
     let fixture = Fixture::new(RECIPE);
-    let silent = MemoryHub::new();
-    silent.fail(Some(Error::unavailable("no answer")));
-    let hubs = vec![Hub::new(MemoryHub::new()), Hub::new(silent)];
+    let unanswered = MemoryHub::new();
+    unanswered.fail(Some(Error::unavailable("no answer")));
+    let hubs = vec![Hub::new(MemoryHub::new()), Hub::new(unanswered)];
     let run = fixture.run(Options::default()).with_hubs(hubs);
     let target = tool();
     let request = Request::new(&run, &target).unwrap();

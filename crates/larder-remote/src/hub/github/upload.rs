@@ -42,11 +42,18 @@ pub(super) fn find(
 ) -> Result<Found, Stop> {
     let ours = &upload.sidecar;
     let asset = release.whole(upload.name.as_str());
-    let Some(stated) = release.whole(upload.name.sidecar().as_str()) else {
+    let sidecar = upload.name.sidecar();
+    let Some(stated) = release.whole(sidecar.as_str()) else {
         return Ok(match asset {
             None => Found::Nothing,
             Some(asset) if session.has_bytes(asset, ours.size, &ours.sha256)? => Found::OnlyAsset,
-            Some(_) => Found::Other(None),
+            Some(_) if replace || release.immutable => Found::Other(None),
+            // Another writer may just have sent it; its sidecar is the next thing that it sends.
+            Some(_) => match session.wait_until_visible(release.id, [sidecar.as_str()]) {
+                Ok(release) => return find(session, sidecars, &release, upload, replace),
+                Err(Stop::Retry(_)) => Found::Other(None),
+                Err(stop) => return Err(stop),
+            },
         });
     };
     let theirs = match sidecars.get(session.api(), stated) {

@@ -23,7 +23,7 @@
 
 use std::time::{Duration, Instant};
 
-use larder_core::error::{Error, Result};
+use larder_core::error::{Error, Kind, Result};
 
 use super::artifact;
 use super::names::claim_tag;
@@ -44,29 +44,37 @@ pub(super) struct Candidate<'a> {
 }
 
 /// What is known of the claim to one tag.
+#[derive(Default)]
 struct Claim {
     /// Whether a claim of ours was written too late to be relied on.
     is_late: bool,
     /// In how many rounds another writer had the claim and the tag was free.
     waited: usize,
+    /// The last write that got no answer. Each round begins with what the registry has then.
+    failed: Option<Error>,
+}
+
+impl Claim {
+    /// Takes note of a write that failed. Without an answer it can be tried again.
+    fn has_failed(&mut self, error: Error) -> Result<()> {
+        if error.kind() != Kind::Unavailable {
+            return Err(error);
+        }
+        self.failed = Some(error);
+        Ok(())
+    }
 }
 
 impl Store {
     /// Puts manifests under tags. Returns what stands there, for each one.
     pub(super) fn elect(&self, candidates: &[Candidate<'_>]) -> Result<Vec<Manifest>> {
-        let mut standing: Vec<Option<Manifest>> = vec![None; candidates.len()];
-        let mut claims: Vec<Claim> = candidates
-            .iter()
-            .map(|_| Claim {
-                is_late: false,
-                waited: 0,
-            })
-            .collect();
+        let mut elected: Vec<Option<Manifest>> = vec![None; candidates.len()];
+        let mut claims: Vec<Claim> = candidates.iter().map(|_| Claim::default()).collect();
         for _ in 0..ROUNDS {
             let mut open = Vec::new();
             for (at, candidate) in candidates.iter().enumerate() {
-                if standing[at].is_none() {
-                    claims[at].is_late = self.claim(candidate)?;
+                if elected[at].is_none() {
+                    self.claim(candidate, &mut claims[at])?;
                     open.push(at);
                 }
             }
@@ -75,31 +83,39 @@ impl Store {
             }
             self.pause(self.settle)?;
             for at in open {
-                standing[at] = self.settle_one(&candidates[at], &mut claims[at])?;
+                elected[at] = self.settle_one(&candidates[at], &mut claims[at])?;
             }
         }
         let mut found = Vec::new();
-        for (candidate, standing) in candidates.iter().zip(standing) {
+        for ((candidate, elected), known) in candidates.iter().zip(elected).zip(claims) {
             let Candidate { tag, .. } = candidate;
-            found.push(standing.ok_or_else(|| {
+            found.push(elected.ok_or_else(|| {
                 let name = self.repository.name();
-                Error::unavailable(format!("too many writers publish {name}:{tag} at once"))
-                    .hint("run again")
+                known.failed.unwrap_or_else(|| {
+                    Error::unavailable(format!("too many writers publish {name}:{tag} at once"))
+                        .hint("run again")
+                })
             })?);
         }
         Ok(found)
     }
 
-    /// Claims a tag unless it is claimed. True if that took too long to be relied on.
-    fn claim(&self, candidate: &Candidate<'_>) -> Result<bool> {
+    /// Claims a tag unless it is claimed.
+    fn claim(&self, candidate: &Candidate<'_>, known: &mut Claim) -> Result<()> {
         let tag = claim_tag(&candidate.tag);
         let asked = Instant::now();
         if self.repository.digest_of(&tag)?.is_some() {
-            return Ok(false);
+            known.is_late = false;
+            return Ok(());
         }
         let claim = artifact::claim(&candidate.tag, &candidate.manifest);
-        self.repository.put_new_manifest(&tag, &claim)?;
-        Ok(asked.elapsed() > self.settle / 2)
+        let put = self.repository.put_new_manifest(&tag, &claim);
+        known.is_late = asked.elapsed() > self.settle / 2;
+        if let Err(error) = put {
+            known.is_late = true;
+            known.has_failed(error)?;
+        }
+        Ok(())
     }
 
     /// Ends the election for one tag, if that is possible yet.
@@ -138,10 +154,10 @@ impl Store {
                 known.waited = 0;
                 return Ok(None);
             };
-            return self.put_elected(tag, &theirs, &claim);
+            return self.put_elected(tag, &theirs, &claim, known);
         }
         prepare()?;
-        self.put_elected(tag, ours, &claim)
+        self.put_elected(tag, ours, &claim, known)
     }
 
     fn put_elected(
@@ -149,19 +165,21 @@ impl Store {
         tag: &str,
         elected: &Manifest,
         claim: &Manifest,
+        known: &mut Claim,
     ) -> Result<Option<Manifest>> {
         if let Err(error) = self.repository.put_new_manifest(tag, elected) {
             // It may have arrived, and only the answer was lost.
             let is_there = self.repository.digest_of(tag).ok().flatten() == Some(elected.digest);
             if !is_there {
-                return Err(error);
+                known.has_failed(error)?;
+                return Ok(None);
             }
         }
-        let standing = self.repository.manifest(tag)?;
-        if standing.is_some() {
+        let elected = self.repository.manifest(tag)?;
+        if elected.is_some() {
             self.withdraw(Some(claim));
         }
-        Ok(standing)
+        Ok(elected)
     }
 
     /// Deletes a claim to a tag that is taken now. It does no harm where it stays.

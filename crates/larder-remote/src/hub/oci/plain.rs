@@ -51,14 +51,14 @@ impl Store {
             }
             let reference = format!("sha256:{}", manifest.digest);
             self.repository.put_manifest(&reference, &manifest)?;
-            let standing = self.elect(&[Candidate {
+            let elected = self.elect(&[Candidate {
                 tag: at.clone(),
                 manifest: manifest.clone(),
                 prepare: Box::new(|| Ok(())),
             }])?;
-            if standing
+            if elected
                 .iter()
-                .all(|standing| standing.digest == manifest.digest)
+                .all(|elected| elected.digest == manifest.digest)
             {
                 return Ok(published);
             }
@@ -198,14 +198,14 @@ impl Store {
             });
             added.push(file);
         }
-        for ((standing, ours), file) in self
+        for ((elected, ours), file) in self
             .elect(&candidates)?
             .into_iter()
             .zip(&candidates)
             .zip(added)
         {
-            if standing.digest != ours.manifest.digest
-                && let Some(there) = Stored::parse(&ours.tag, standing)
+            if elected.digest != ours.manifest.digest
+                && let Some(there) = Stored::parse(&ours.tag, elected)
             {
                 same(tag, file, &there)?;
             }

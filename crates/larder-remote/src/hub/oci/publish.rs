@@ -71,20 +71,20 @@ impl Store {
                 }
             });
         }
-        let mut standing = self.elect(&candidates)?.into_iter().zip(&candidates);
+        let mut elected = self.elect(&candidates)?.into_iter().zip(&candidates);
         let mut outcomes = Vec::new();
         let mut signatures = Vec::new();
         for (upload, outcome) in uploads.iter().zip(published) {
             let outcome = match outcome {
                 Some(outcome) => outcome,
-                None => match standing.next() {
+                None => match elected.next() {
                     Some((there, ours)) => self.elected(tag, upload, &there, ours)?,
                     None => return Err(Error::failed("an election has no result")),
                 },
             };
             signatures.push(match outcome {
                 Published::Added | Published::Replaced | Published::Present => {
-                    self.sign_standing(tag, upload)?
+                    self.sign_elected(tag, upload)?
                 }
                 Published::AlreadyPublished(_) | Published::NameTaken(_) => Signing::NotAsked,
             });
@@ -203,7 +203,7 @@ impl Store {
     }
 
     /// Signs the sidecar that is there now, unless it has a good signature.
-    fn sign_standing(&self, tag: &Tag, upload: &Upload<'_>) -> Result<Signing> {
+    fn sign_elected(&self, tag: &Tag, upload: &Upload<'_>) -> Result<Signing> {
         let Some(signer) = upload.signer else {
             return Ok(Signing::NotAsked);
         };
