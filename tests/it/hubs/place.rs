@@ -331,6 +331,11 @@ impl Place {
         self.kind() != Kind::Oci
     }
 
+    /// Whether a release lists what is there; otherwise it asks for each name.
+    pub fn is_listed_by_writers(&self) -> bool {
+        self.kind() != Kind::Oci
+    }
+
     /// Changes one bit of a file of a release, behind larder's back.
     pub fn damage(&self, tag: &str, name: &str) {
         let mut bytes = self.files(tag).remove(name).expect("a file of the release");
