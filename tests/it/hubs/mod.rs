@@ -5,6 +5,7 @@
 //! [`writers`] is six of them at once, [`kill`] and [`faults`] are what goes wrong. What a kind of hub
 //! does besides, and at the level of the library, is tested where that hub is.
 
+mod copy;
 mod faults;
 mod kill;
 mod place;

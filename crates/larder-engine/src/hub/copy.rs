@@ -50,7 +50,9 @@ pub fn copy(ctx: &Context, what: &Copy<'_>) -> Result<Vec<Error>> {
     let publisher = if ctx.options.dry_run {
         None
     } else {
-        Some(what.to.publisher()?)
+        let publisher = what.to.publisher()?;
+        publisher.copies_from(&from.id());
+        Some(publisher)
     };
     let releases = chosen(from, what.tags)?;
     ctx.events.started(Action::Copy, releases.len(), []);

@@ -81,6 +81,10 @@ impl HubReader for OciHub {
         self.store.small_file(tag, name)
     }
 
+    fn notes(&self, tag: &Tag) -> Result<Option<String>> {
+        self.store.notes(tag)
+    }
+
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {
         self.store.fetch(tag, asset, &self.place(tag, asset))
     }

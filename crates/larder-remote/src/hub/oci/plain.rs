@@ -16,6 +16,15 @@ use crate::hub::{PlainFile, Progress, PublishOptions, Published};
 use crate::oci::{Blob, Manifest};
 
 impl Store {
+    /// The notes of a release of plain files.
+    pub(super) fn notes(&self, tag: &Tag) -> Result<Option<String>> {
+        let Some(there) = self.release(tag)? else {
+            return Ok(None);
+        };
+        let text = self.bytes(&there.config)?;
+        Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+    }
+
     /// Publishes a release of plain files: all or nothing becomes visible.
     pub(super) fn publish_plain(
         &self,
