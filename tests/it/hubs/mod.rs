@@ -8,7 +8,7 @@
 mod copy;
 mod faults;
 mod kill;
-mod place;
+pub mod place;
 mod story;
 mod team;
 mod writers;

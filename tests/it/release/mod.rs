@@ -5,6 +5,7 @@ mod finalize;
 mod hubs;
 mod matrix;
 mod project;
+#[cfg(unix)]
 mod requests;
 mod status;
 mod upload;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{REPO, project};
 use crate::env::TestEnv;
 use crate::fake_github::{FakeGitHub, Origin, READ, Visibility, WRITE};
+use crate::hubs::place::{Kind, Place};
 use crate::servers::files::FileServer;
 
 /// A machine with the project and its lock, or without the lock.
@@ -115,12 +116,52 @@ fn of_http() -> Value {
     })
 }
 
+/// Requests to S3 or a registry, with the login that a bucket needs and a registry does not.
+fn of_place(kind: Kind) -> Value {
+    let place = Place::start(kind);
+    let mut env = project(&format!("hub: {}\n", place.setting()));
+    place.reach(&mut env);
+    env.larder(["ensure", "all", "--platform", "all"]).success();
+    let measure = |env: &TestEnv, args: &[&str]| {
+        place.mark();
+        env.larder(args).success();
+        let writes = place.writes().len();
+        json!({"reads": place.requests() - writes, "writes": writes})
+    };
+    let release = |platform| ["release", "one", "--platform", platform];
+    let release_first = measure(&env, &release("linux-amd64"));
+    let release_next = measure(&env, &release("linux-arm64"));
+    let release_again = measure(&env, &release("linux-arm64"));
+    // That pins it.
+    measure(&env, &["release", "two", "--platform", "all"]);
+    let plan = measure(&env, &["plan", "--matrix"]);
+    let plan = plan["reads"].as_u64().expect("a number");
+    let connected = |name: &str, lock: bool| {
+        let mut machine = machine(&env, name, lock);
+        place.reach(&mut machine);
+        machine
+    };
+    let (locked, unlocked) = (connected("locked", true), connected("unlocked", false));
+    json!({
+        "ensure_locked": measure(&locked, &["ensure", "one"]),
+        "ensure_again": measure(&locked, &["ensure", "one"]),
+        "ensure_unlocked": measure(&unlocked, &["ensure", "one"]),
+        // There are four targets.
+        "plan_per_target": {"reads": plan.div_ceil(4), "writes": 0},
+        "release_again": release_again,
+        "release_first": release_first,
+        "release_next": release_next,
+    })
+}
+
 #[test]
 fn the_simulation_reckons_with_the_requests_that_larder_makes() {
     let measured = json!({
         "github_public": of_github(Visibility::Public),
         "github_private": of_github(Visibility::Private),
         "http": of_http(),
+        "s3": of_place(Kind::S3),
+        "oci": of_place(Kind::Oci),
     });
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scale.json");
     let recorded: Value = std::fs::read_to_string(file)
