@@ -79,8 +79,8 @@ fn six() -> String {
     format!("platforms: [{}]", PLATFORMS.join(", "))
 }
 
-/// Each of six machines releases other bytes of the same inputs. Returns whether a lock object was
-/// written.
+/// Each of six machines releases other bytes of the same inputs, and signs them. Returns whether a lock
+/// object was written.
 fn six_builds(team: &Team) -> bool {
     let platform = crate::env::host();
     let machines: Vec<_> = (0..6)
@@ -89,13 +89,16 @@ fn six_builds(team: &Team) -> bool {
             team.builder(&format!("build-{n}"), &platform)
         })
         .collect();
-    let running = machines.iter().map(|env| start(env, &release(&platform)));
+    let signed = [&release(&platform)[..], &["--sign"]].concat();
+    let running = machines.iter().map(|env| start(env, &signed));
     all_succeed(running.collect());
     let log = team.place.wire.log();
     let is_lock = |passed: &Passed| passed.writes() && passed.path.contains("/.lock-");
     let locked = log.iter().any(is_lock);
     team.assert_whole(TAG, &[asset(&platform)], "six builds at once");
+    // It accepts only what is signed: no loser has replaced the signature of the winner.
     let reader = team.machine("reader-of-six");
+    reader.edit("versions.yml", "trust:\n", "trust:\n  managed: [release]\n");
     let read = reader.larder_json(ensure(&platform)).success();
     assert_eq!(read.outcome(TOOL), "downloaded");
     team.place.mark();

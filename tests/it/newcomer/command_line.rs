@@ -53,11 +53,11 @@ fn a_wrong_value_names_the_right_ones() {
     for (line, wanted) in [
         (
             "ensure hello --source hub",
-            "known: cache, managed, original, build; the hub is `managed`",
+            "known: cache, managed, original, build, remote-cache; the hub is `managed`",
         ),
         (
             "ensure hello --source nothing",
-            "known: cache, managed, original, build",
+            "known: cache, managed, original, build, remote-cache",
         ),
         ("status --color blue", "known: auto, always, never"),
         ("ensure hello --jobs lots", "`lots` is not a number"),

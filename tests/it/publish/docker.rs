@@ -210,12 +210,15 @@ fn a_push_that_broke_anywhere_is_completed_by_the_next_run() {
         images.pin("v1.2.3");
         images.registry.fail(number, 503);
         let failed = images.publish();
-        assert_eq!(failed.code, Some(5), "{number}: {}", failed.stderr);
-        // An image that is found is complete: the tag comes last.
         let line = &all[number - 1];
+        // The bytes of a blob are sent again in the same run.
+        let is_blob = line.starts_with("PUT") && line.contains("/blobs/uploads/");
+        let code = if is_blob { 0 } else { 5 };
+        assert_eq!(failed.code, Some(code), "{line}: {}", failed.stderr);
+        // An image that is found is complete: the tag comes last.
         assert_eq!(
             images.registry.manifest(NAME, "1.2.3").is_some(),
-            line.ends_with("/1.2") || line.ends_with("/latest"),
+            is_blob || line.ends_with("/1.2") || line.ends_with("/latest"),
             "{line}"
         );
         images.publish().success();

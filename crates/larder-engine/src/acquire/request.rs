@@ -31,6 +31,8 @@ pub struct Request<'a> {
     ignores_lock: bool,
     /// Which of the project's hubs is asked; the first, unless a search is at another one.
     hub: usize,
+    /// Whether the hub may give only what the lock pins, because one before it gave no answer.
+    pub only_pinned: bool,
 }
 
 impl<'a> Request<'a> {
@@ -44,6 +46,7 @@ impl<'a> Request<'a> {
             order: order(run, run.subsystem(target)?),
             ignores_lock: false,
             hub: 0,
+            only_pinned: false,
         })
     }
 
@@ -57,6 +60,7 @@ impl<'a> Request<'a> {
             order: self.order.clone(),
             ignores_lock: self.ignores_lock,
             hub: at,
+            only_pinned: self.only_pinned,
         }
     }
 

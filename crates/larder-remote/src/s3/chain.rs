@@ -228,6 +228,10 @@ impl Chain {
 
     /// Runs the program that a profile names. Its output is never shown.
     fn process(&self, line: &str) -> Result<Keys> {
+        if self.client.settings().offline {
+            let what = "the `credential_process` of the AWS profile is not run with `--offline`";
+            return Err(Error::unavailable(what));
+        }
         let output = Command::shell(line, self.config.environment().clone())
             .timeout(PROCESS)
             .capture(self.client.cancel())?;

@@ -57,11 +57,18 @@ impl Bucket {
                 }
                 let more = text(root, "IsTruncated") == Some("true");
                 let next = text(root, "NextContinuationToken").map(str::to_owned);
-                Some(next.filter(|_| more))
+                // A page that says that there are more, and not where, is no list.
+                match (more, next) {
+                    (false, _) => Some(None),
+                    (true, next) => next.map(Some),
+                }
             })?;
             if next.is_none() {
                 listed.sort_by(|a, b| a.key.cmp(&b.key));
                 return Ok(listed);
+            }
+            if next == token {
+                break;
             }
             token = next;
         }
@@ -112,6 +119,9 @@ impl Bucket {
                 begun.retain(|upload| upload.key.starts_with(prefix));
                 return Ok(begun);
             };
+            if marker.as_ref() == Some(&next) {
+                break;
+            }
             marker = Some(next);
         }
         Err(Error::unavailable(format!(

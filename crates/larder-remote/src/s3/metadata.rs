@@ -9,7 +9,7 @@ use super::sign::Keys;
 use crate::http::{
     Client, Credential, Method, Proxies, Request, Secret, Settings, Site, parse_url,
 };
-use larder_core::error::{Error, Result};
+use larder_core::error::{Error, Kind, Result};
 use larder_core::fs;
 
 /// The addresses that containers and machines at Amazon ask.
@@ -95,10 +95,14 @@ fn of_machine(config: &S3Config, client: &Client) -> Result<Option<Keys>> {
     let request = Request::new(Method::PUT, below("api/token")?)?
         .header("x-aws-ec2-metadata-token-ttl-seconds", "21600")?
         .direct();
-    let answer = client.send(request)?;
-    if !answer.is_success() {
-        return Err(answer.error());
-    }
+    // In a container the answer may not arrive, and a machine need not have a role.
+    let answer = match client.send(request) {
+        Ok(answer) if answer.is_success() => answer,
+        Ok(answer) if matches!(answer.status, 400..500) => return Ok(None),
+        Ok(answer) => return Err(answer.error()),
+        Err(error) if matches!(error.kind(), Kind::Interrupted(_)) => return Err(error),
+        Err(_) => return Ok(None),
+    };
     let token = Secret::new(String::from_utf8_lossy(&answer.body));
     let credential = Credential::in_header("x-aws-ec2-metadata-token", &token, [Site::of(&base)]);
     let get = |path: &str| -> Result<Option<Vec<u8>>> {

@@ -107,6 +107,8 @@ impl ManagedAsset {
                     "{tag}/{asset} is of {} for {}",
                     content.name, content.platform
                 ));
+            } else if request.only_pinned && request.pin(content.origin, PinKind::Asset).is_none() {
+                answer = Some(format!("versions.lock does not pin {tag}/{asset}"));
             } else if wanted.accepts(content.origin, &content.inputs) {
                 return Ok(Availability::Have((tag, asset, described)));
             } else {

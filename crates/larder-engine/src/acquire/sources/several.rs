@@ -23,7 +23,8 @@ pub fn ask<T>(
     let mut unavailable: Option<Error> = None;
     let mut reasons = Vec::new();
     for (at, hub) in hubs.iter().enumerate() {
-        let request = request.of_hub(at);
+        let mut request = request.of_hub(at);
+        request.only_pinned = unavailable.is_some();
         let name = hub.reader().describe();
         if let Some(error) = &unavailable
             && !is_pinned(&request)

@@ -5,7 +5,7 @@ use camino::Utf8Path;
 use jiff::Timestamp;
 
 use super::stage::STAGED;
-use super::{DirHub, LOCK, sidecars};
+use super::{DirHub, LOCK, publish, sidecars};
 use crate::hub::leftover::{self, Leftover, bare_assets};
 use crate::hub::reader::NOTES;
 use crate::hub::{HubReader, Release};
@@ -134,8 +134,13 @@ pub(super) fn remove_leftover(hub: &DirHub, folder: &OwnFolder, name: &str) -> R
             folder.path().join(name)
         )));
     }
-    if name.starts_with(NEXT) {
-        return folder.remove_file(name);
+    if let Some(replaced) = name.strip_prefix(NEXT) {
+        let replaced = replaced.strip_suffix(".json").map(str::parse::<AssetName>);
+        return match replaced {
+            // The new asset may be there already, and this is the only sidecar that is true of it.
+            Some(Ok(asset)) => publish::finish_replacement(folder.path(), &asset),
+            _ => folder.remove_file(name),
+        };
     }
     let tag = folder.path().file_name().unwrap_or_default().parse()?;
     let is_bare = |release: &Release| bare_assets(release).any(|asset| asset.name.as_str() == name);

@@ -190,7 +190,7 @@ fn replace_pair(
 /// Finishes a replacement that was killed. If the new asset already has its final name, renames the
 /// staged sidecar as well; otherwise the first rename was not done, and the staged sidecar is
 /// removed.
-fn finish_replacement(dir: &Utf8Path, name: &AssetName) -> Result<()> {
+pub(super) fn finish_replacement(dir: &Utf8Path, name: &AssetName) -> Result<()> {
     let next = next(dir, name);
     let Some(bytes) = fs::read_or_absent(&next)? else {
         return Ok(());

@@ -15,6 +15,9 @@ use crate::hub::publisher::same_notes;
 use crate::hub::{PlainFile, Progress, PublishOptions, Published};
 use crate::oci::{Blob, Manifest};
 
+/// How often a release is compared with what it was before it is written.
+const ROUNDS: usize = 8;
+
 impl Store {
     /// The notes of a release of plain files.
     pub(super) fn notes(&self, tag: &Tag) -> Result<Option<String>> {
@@ -37,7 +40,7 @@ impl Store {
         let at = names::release_tag(tag);
         let mut there = self.release(tag)?;
         // Another writer may publish the same release at once.
-        for _ in 0..2 {
+        for _ in 0..ROUNDS {
             let published = self.compare(tag, files, there.as_ref(), options.replace)?;
             let before = match &there {
                 Some(there) => self.bytes(&there.config)?,
@@ -54,7 +57,11 @@ impl Store {
                 notes.into()
             };
             let manifest = self.upload_plain(tag, files, there.as_ref(), &text, progress)?;
-            if there.is_some() {
+            if let Some(before) = &there {
+                if self.repository.digest_of(&at)? != Some(before.manifest.digest) {
+                    there = self.release(tag)?;
+                    continue;
+                }
                 self.repository.put_manifest(&at, &manifest)?;
                 return Ok(published);
             }

@@ -11,7 +11,7 @@
 
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::Sidecar;
-use larder_core::model::{AssetName, Tag};
+use larder_core::model::{AssetName, Digest, Tag};
 
 use super::artifact::{self, Content, EMPTY_CONFIG, FILE, SBOM, SIGNATURE, Stored};
 use super::elect::Candidate;
@@ -28,8 +28,8 @@ const ROUNDS: usize = 16;
 enum Step {
     /// Nothing: this is its outcome.
     Done(Published),
-    /// The manifest replaces what the tag leads to.
-    Replace(String, Manifest),
+    /// The manifest replaces what the tag leads to. If that was this manifest, it must still be.
+    Replace(String, Manifest, Option<Digest>),
     /// The manifest is a candidate for the tag.
     Elect(String, Manifest),
 }
@@ -53,7 +53,14 @@ impl Store {
         for (upload, step) in uploads.iter().zip(&steps) {
             published.push(match step {
                 Step::Done(outcome) => Some(outcome.clone()),
-                Step::Replace(at, manifest) => {
+                Step::Replace(at, manifest, seen) => {
+                    if let Some(seen) = seen
+                        && self.repository.digest_of(at)? != Some(*seen)
+                    {
+                        let name = self.repository.name();
+                        let what = format!("{name}:{at} changed while it was published");
+                        return Err(Error::unavailable(what).hint("run again"));
+                    }
                     self.sign(tag, upload, manifest, &upload.sidecar_text())?;
                     self.repository.put_manifest(at, manifest)?;
                     Some(Published::Replaced)
@@ -117,6 +124,7 @@ impl Store {
             Ok(Step::Replace(
                 there.at.clone(),
                 self.upload(tag, upload, progress)?,
+                (!replace).then_some(there.manifest.digest),
             ))
         };
         let theirs = match self.sidecar(&there, &upload.name) {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::guard::{LOCK, PROBE};
 use super::project::INCOMPLETE;
-use super::{S3Hub, release, sidecars};
+use super::{S3Hub, publish, release, sidecars};
 use crate::hub::leftover::{self, Leftover, bare_assets};
 use crate::hub::reader::{NOTES, next_sidecar};
 use crate::s3::Listed;
@@ -64,10 +64,11 @@ pub(super) fn remove(hub: &S3Hub, tag: &Tag, asset: &AssetName) -> Result<bool> 
 pub(super) fn leftovers(hub: &S3Hub) -> Result<Vec<Leftover>> {
     let listed = hub.bucket.list(&hub.prefix)?;
     let mut found = Vec::new();
-    let below = |listed: &'_ Listed| listed.key[hub.prefix.len()..].to_owned();
+    // Some stores give more than what was asked for.
+    let below = |listed: &'_ Listed| Some(listed.key.strip_prefix(&hub.prefix)?.to_owned());
     let objects: Vec<(String, &Listed)> = listed
         .iter()
-        .map(|listed| (below(listed), listed))
+        .filter_map(|listed| Some((below(listed)?, listed)))
         .collect();
     for (name, listed) in &objects {
         let file = name.rsplit('/').next().unwrap_or_default();
@@ -148,9 +149,14 @@ pub(super) fn remove_leftover(hub: &S3Hub, leftover: &Leftover) -> Result<()> {
         return Ok(());
     };
     let tag: Tag = tag.parse()?;
-    let _guard = hub.lock(&tag)?;
-    if name.starts_with(NEXT) {
-        return hub.bucket.delete(key);
+    let guard = hub.lock(&tag)?;
+    if let Some(replaced) = name.strip_prefix(NEXT) {
+        let replaced = replaced.strip_suffix(".json").map(str::parse::<AssetName>);
+        return match replaced {
+            // The new asset may be there already, and this is the only sidecar that is true of it.
+            Some(Ok(asset)) => publish::finish_replacement(hub, &guard, &tag, &asset),
+            _ => hub.bucket.delete(key),
+        };
     }
     let Ok(asset) = name.parse::<AssetName>() else {
         return Ok(());

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use super::guard::Guard;
 use super::{S3Hub, kind, too_many_writers};
-use crate::hub::reader::next_sidecar;
+use crate::hub::reader::{MAX_SIDECAR, next_sidecar};
 use crate::hub::{HubReader as _, Progress, Published, Signing, Upload};
 use crate::s3::{Content, Created};
 use larder_core::error::{Kind, Result};
 use larder_core::formats::Sidecar;
-use larder_core::model::{Digest, Tag};
+use larder_core::model::{AssetName, Digest, Tag};
 
 /// How many times one asset is tried. A try fails if another writer changes it between a look and a
 /// write.
@@ -126,7 +126,11 @@ impl To<'_> {
                         return Ok(Published::Added);
                     }
                 }
-                (None, Some(_)) if replace => return self.replace(&text),
+                (None, Some(_)) if replace => {
+                    if let Some(published) = self.replace(&text, true)? {
+                        return Ok(published);
+                    }
+                }
                 // A publisher was killed between asset and sidecar, is about to write the sidecar, or
                 // a person put the asset there.
                 (None, Some(there)) => {
@@ -148,44 +152,51 @@ impl To<'_> {
                         }
                     }
                 }
-                (Some(there), _) => return self.compare(there, size, replace, &text),
+                (Some(there), _) => {
+                    if let Some(published) = self.compare(there, size, replace, &text)? {
+                        return Ok(published);
+                    }
+                }
             }
         }
         Err(too_many_writers(&self.hub.shown(&self.asset())))
     }
 
-    /// What a complete asset, or the sidecar of a lost one, means for an upload.
+    /// What a complete asset, or the sidecar of a lost one, means for an upload. `None` if another
+    /// writer changed it in the meantime.
     fn compare(
         &self,
         there: Sidecar,
         size: Option<u64>,
         replace: bool,
         text: &str,
-    ) -> Result<Published> {
+    ) -> Result<Option<Published>> {
         let ours = &self.upload.sidecar;
         let same_inputs = there.content.inputs == ours.content.inputs;
         let same = there.artifact == ours.artifact && same_inputs;
         let whole = size == Some(there.size) && (!replace || self.digest()? == Some(there.sha256));
-        match (same, whole, replace) {
-            (true, true, _) => Ok(Published::Present),
+        Ok(Some(match (same, whole, replace) {
+            (true, true, _) => Published::Present,
             // The asset is missing or incomplete: the same artifact replaces it.
-            (true, false, _) | (false, _, true) => self.replace(text),
+            (true, false, _) | (false, _, true) => return self.replace(text, replace),
             // The bytes that the sidecar describes are gone, and a new build is unlikely to give the
             // same bytes.
-            (false, _, false) if size.is_none() => self.replace(text),
-            (false, _, false) if same_inputs => Ok(Published::AlreadyPublished(Box::new(there))),
-            (false, _, false) => Ok(Published::NameTaken(Some(Box::new(there)))),
-        }
+            (false, _, false) if size.is_none() => return self.replace(text, false),
+            (false, _, false) if same_inputs => Published::AlreadyPublished(Box::new(there)),
+            (false, _, false) => Published::NameTaken(Some(Box::new(there))),
+        }))
     }
 
-    /// Adds the asset and its sidecar. False if another writer was first with one of them.
+    /// Adds the asset and its sidecar. False if another writer was first with one of them. The
+    /// signature is written between the two: that of another writer's sidecar stays.
     fn add(&self, text: &str) -> Result<bool> {
         let key = self.asset();
         let staged = self.stage(&key)?;
         let guard = self.hub.guard(self.tag, staged.is_in_parts())?;
-        self.sign(text)?;
-        let is_added = guard.commit(&key, &staged)? == Created::New
-            && guard.create(&self.sidecar(), text.as_bytes(), JSON)? == Created::New;
+        let is_added = guard.commit(&key, &staged)? == Created::New && {
+            self.sign(text)?;
+            guard.create(&self.sidecar(), text.as_bytes(), JSON)? == Created::New
+        };
         if !is_added {
             self.hub.bucket.discard(&staged);
         }
@@ -215,47 +226,80 @@ impl To<'_> {
 
     /// Replaces an asset and its sidecar under the lock of the release. The new sidecar is there under
     /// another name first; if the process is killed between the two writes,
-    /// [`finish_replacement`](Self::finish_replacement) does the second one later.
-    fn replace(&self, text: &str) -> Result<Published> {
+    /// [`finish_replacement`] does the second one later. Unless it is `forced`, what another writer has
+    /// repaired by then stays: `None`.
+    fn replace(&self, text: &str, forced: bool) -> Result<Option<Published>> {
         let staged = self.stage(&self.asset())?;
         let guard = self.hub.lock(self.tag)?;
+        if !forced && self.is_whole()? {
+            self.hub.bucket.discard(&staged);
+            return Ok(None);
+        }
         guard.put(&self.next(), text.as_bytes(), JSON)?;
         guard.replace(&staged)?;
         self.sign(text)?;
-        self.end_replacement(&guard, text.as_bytes())?;
-        Ok(Published::Replaced)
+        end_replacement(
+            self.hub,
+            &guard,
+            self.tag,
+            &self.upload.name,
+            text.as_bytes(),
+        )?;
+        Ok(Some(Published::Replaced))
     }
 
-    fn end_replacement(&self, guard: &Guard<'_>, text: &[u8]) -> Result<()> {
-        guard.put(&self.sidecar(), text, JSON)?;
-        self.hub.bucket.delete(&self.next())
+    /// Whether the asset is there as its sidecar states it, by its size.
+    fn is_whole(&self) -> Result<bool> {
+        let there = self.hub.bucket.head(&self.asset())?;
+        let sidecar = self.hub.sidecar(self.tag, &self.upload.name)?;
+        Ok(sidecar.is_some_and(|sidecar| there.is_some_and(|there| there.size == sidecar.size)))
     }
 
-    /// Finishes a replacement that was killed: if the new asset is there, its sidecar follows;
-    /// otherwise nothing was replaced yet. A publisher that replaces has the lock.
+    /// Finishes a replacement that was killed. A publisher that replaces has the lock.
     fn finish_replacement(&self) -> Result<()> {
         if self.hub.bucket.head(&self.next())?.is_none() {
             return Ok(());
         }
         let guard = self.hub.lock(self.tag)?;
-        let limit = crate::hub::reader::MAX_SIDECAR;
-        let Some(found) = self.hub.bucket.get(&self.next(), limit)? else {
-            return Ok(());
-        };
-        let arrived = match Sidecar::parse(&found, &self.hub.shown(&self.next())) {
-            Ok(sidecar) => self.digest()? == Some(sidecar.sha256),
-            Err(_) => false,
-        };
-        if arrived {
-            self.end_replacement(&guard, &found)
-        } else {
-            self.hub.bucket.delete(&self.next())
-        }
+        finish_replacement(self.hub, &guard, self.tag, &self.upload.name)
     }
 
     /// The digest of the asset that is there. The store's own is taken if it states one.
     fn digest(&self) -> Result<Option<Digest>> {
         let found = self.hub.hashed(self.tag, &self.upload.name)?;
         Ok(found.and_then(|found| found.sha256))
+    }
+}
+
+fn end_replacement(
+    hub: &S3Hub,
+    guard: &Guard<'_>,
+    tag: &Tag,
+    asset: &AssetName,
+    text: &[u8],
+) -> Result<()> {
+    guard.put(&hub.key(tag, asset.sidecar().as_str()), text, JSON)?;
+    hub.bucket.delete(&hub.key(tag, &next_sidecar(asset)))
+}
+
+/// Finishes a replacement that was killed, under the lock of the release: if the new asset is there,
+/// its sidecar follows; otherwise nothing was replaced yet.
+pub(super) fn finish_replacement(
+    hub: &S3Hub,
+    guard: &Guard<'_>,
+    tag: &Tag,
+    asset: &AssetName,
+) -> Result<()> {
+    let next = hub.key(tag, &next_sidecar(asset));
+    let Some(found) = hub.bucket.get(&next, MAX_SIDECAR)? else {
+        return Ok(());
+    };
+    let there = hub.hashed(tag, asset)?.and_then(|there| there.sha256);
+    let arrived = Sidecar::parse(&found, &hub.shown(&next))
+        .is_ok_and(|sidecar| there == Some(sidecar.sha256));
+    if arrived {
+        end_replacement(hub, guard, tag, asset, &found)
+    } else {
+        hub.bucket.delete(&next)
     }
 }
