@@ -25,7 +25,8 @@ use crate::execution::{Ended, Running};
 use crate::inputs::{InputRoot, Inputs};
 use crate::outputs;
 use crate::session::{LONGEST_MESSAGE, Session, Tuning};
-use crate::upload::Blobs;
+use crate::upload::{Blobs, Content};
+use crate::wire::BlobId;
 
 /// A client of one cluster, for all actions of a run.
 #[derive(Debug)]
@@ -257,13 +258,16 @@ impl Prepared<'_> {
     async fn store(
         &self,
         out: &Utf8Path,
+        without: &[&str],
         cancel: &Cancel,
         progress: &dyn RemoteProgress,
     ) -> Result<u64> {
         let session = &self.client.session;
         session.capabilities().await?;
-        let folder = self.client.inputs.folder(out, cancel)?;
-        let (result, blobs) = outputs::result_of(&folder, &self.output);
+        let folder = self.client.inputs.folder(out, without, cancel)?;
+        let (result, tree, mut blobs) = outputs::result_of(&folder, &self.output);
+        outputs::acceptable(&tree, &session.tuning)?;
+        blobs.insert(BlobId::of(&tree), Content::Bytes(tree));
         // The result is written last: whoever sees it finds all that it names.
         let sent = session
             .upload(&[&self.described.blobs, &blobs], &[], progress)
@@ -314,11 +318,17 @@ impl PreparedAction for Prepared<'_> {
             .wait(cancel, &running, self.run(again, &running, out, progress))
     }
 
-    fn share(&self, out: &Utf8Path, progress: &dyn RemoteProgress, cancel: &Cancel) -> Result<u64> {
+    fn share(
+        &self,
+        out: &Utf8Path,
+        without: &[&str],
+        progress: &dyn RemoteProgress,
+        cancel: &Cancel,
+    ) -> Result<u64> {
         self.client.wait(
             cancel,
             &Running::default(),
-            self.store(out, cancel, progress),
+            self.store(out, without, cancel, progress),
         )
     }
 }

@@ -92,13 +92,15 @@ impl Session {
                 let (session, meter) = (Arc::clone(self), meter.clone());
                 running.spawn(async move { session.receive(transfer, small, &meter).await });
             }
-            match next(&mut running, &meter, progress).await {
+            let lack = match next(&mut running, &meter, progress).await {
                 None => return Ok(meter.bytes()),
-                Some(Ok(received)) => received?,
-                Some(Err(error)) => {
-                    return Err(Error::failed("a transfer ended").cause(error).into());
-                }
-            }
+                Some(Ok(Ok(()))) => continue,
+                Some(Ok(Err(lack))) => lack,
+                Some(Err(error)) => Error::failed("a transfer ended").cause(error).into(),
+            };
+            // Whoever gets the error may empty the folder: then nothing may write into it any more.
+            running.shutdown().await;
+            return Err(lack);
         }
     }
 

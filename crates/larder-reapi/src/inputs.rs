@@ -167,10 +167,11 @@ impl Inputs {
         Ok(made)
     }
 
-    /// Reads what is in a folder of this machine, such as the output folder of a build.
-    pub fn folder(&self, path: &Utf8Path, cancel: &Cancel) -> Result<Folder> {
+    /// Reads what is in a folder of this machine, such as the output folder of a build, without the
+    /// files and folders right in it that have these names.
+    pub fn folder(&self, path: &Utf8Path, without: &[&str], cancel: &Cancel) -> Result<Folder> {
         let mut folder = Folder::default();
-        self.read(path, &[], &mut folder, 0, cancel)?;
+        self.read(path, without, &mut folder, 0, cancel)?;
         Ok(folder)
     }
 

@@ -23,6 +23,9 @@ use crate::wire::{BlobId, RawTree};
 /// The size of the largest listing of an output folder.
 const LARGEST_TREE: u64 = 32 * 1024 * 1024;
 
+/// The number of bytes of the listings of all folders. One that is in several folders counts for each.
+const LARGEST_PLAN: u64 = 8 * LARGEST_TREE;
+
 /// What no name has: on Windows these separate folders and drives.
 const FOREIGN: [char; 4] = ['/', '\\', '\0', if cfg!(windows) { ':' } else { '/' }];
 
@@ -47,9 +50,7 @@ impl Session {
             return Ok(0);
         };
         let id = BlobId::from_wire(folder.tree_digest.as_ref(), "the listing of the outputs")?;
-        if id.size > LARGEST_TREE {
-            return Err(refused(&format!("their listing has {} bytes", id.size)).into());
-        }
+        check_listing(id.size)?;
         let tree = self
             .receive_end(id, usize::try_from(LARGEST_TREE).unwrap_or(0))
             .await?;
@@ -76,6 +77,10 @@ impl Session {
                 Some(_) if !raw.is_empty() => printed.extend_from_slice(raw),
                 Some(_) => {
                     let id = BlobId::from_wire(digest.as_ref(), "what the action printed")?;
+                    if id.size > self.tuning.outputs {
+                        let size = id.size;
+                        return Err(refused(&format!("the action printed {size} bytes")).into());
+                    }
                     printed.extend(self.receive_end(id, PRINTED).await?);
                 }
                 None => printed.extend_from_slice(raw),
@@ -87,8 +92,9 @@ impl Session {
     }
 }
 
-/// The result of an action that was carried out on this machine, and its blobs.
-pub(crate) fn result_of(folder: &Folder, output: &str) -> (re::ActionResult, Blobs) {
+/// The result of an action that was carried out on this machine, the listing of its outputs, and the
+/// blobs that the listing names.
+pub(crate) fn result_of(folder: &Folder, output: &str) -> (re::ActionResult, Bytes, Blobs) {
     let mut blobs = Blobs::new();
     let mut children: HashMap<BlobId, Bytes> = HashMap::new();
     let root = folder.encode(&mut |id, bytes| {
@@ -105,7 +111,6 @@ pub(crate) fn result_of(folder: &Folder, output: &str) -> (re::ActionResult, Blo
     };
     let tree = Bytes::from(tree.encode_to_vec());
     let id = BlobId::of(&tree);
-    blobs.insert(id, Content::Bytes(tree));
     folder.files(&mut |id, path| {
         blobs.insert(id, Content::File(path.clone()));
     });
@@ -118,7 +123,16 @@ pub(crate) fn result_of(folder: &Folder, output: &str) -> (re::ActionResult, Blo
         execution_metadata: Some(re::ExecutedActionMetadata::default()),
         ..re::ActionResult::default()
     };
-    (result, blobs)
+    (result, tree, blobs)
+}
+
+/// An error if a machine that receives this listing of outputs would refuse it.
+pub(crate) fn acceptable(tree: &[u8], tuning: &Tuning) -> Result<()> {
+    let size = tree.len() as u64;
+    let plan = check_listing(size).and_then(|()| Plan::new(tree, Utf8Path::new("out"), tuning));
+    plan.map(drop).map_err(|error| {
+        Error::failed(format!("no other machine would accept the result: {error}"))
+    })
 }
 
 /// What has to be made in the output folder.
@@ -129,6 +143,8 @@ struct Plan {
     links: Vec<(Utf8PathBuf, String)>,
     entries: u64,
     bytes: u64,
+    /// The number of bytes of all messages of folders that were read, as often as they were.
+    read: u64,
 }
 
 impl Plan {
@@ -152,6 +168,10 @@ impl Plan {
         depth: usize,
         tuning: &Tuning,
     ) -> Result<()> {
+        self.read += message.len() as u64;
+        if self.read > LARGEST_PLAN {
+            return Err(refused("the listings of their folders are too large"));
+        }
         let message = re::Directory::decode(message).map_err(|error| unreadable(&error))?;
         let mut names = std::collections::HashSet::new();
         let mut check = |name: &str| {
@@ -226,8 +246,15 @@ fn is_contained(target: &str, depth: usize) -> bool {
         && parts[up..].iter().all(|part| !matches!(*part, "" | ".."))
 }
 
+fn check_listing(size: u64) -> Result<()> {
+    if size > LARGEST_TREE {
+        return Err(refused(&format!("their listing has {size} bytes")));
+    }
+    Ok(())
+}
+
 fn refused(why: &str) -> Error {
-    Error::failed(format!("the outputs from the executor are refused: {why}"))
+    Error::failed(format!("the outputs of the action are refused: {why}"))
 }
 
 fn unreadable(error: &prost::DecodeError) -> Error {

@@ -62,7 +62,7 @@ pub(crate) struct Session {
     /// One permit for each KiB that may be in memory.
     memory: Semaphore,
     capabilities: OnceCell<Result<Capabilities>>,
-    /// The values of headers, which no message may contain.
+    /// The values of headers and the tokens in them, which no message may contain.
     secrets: Vec<String>,
 }
 
@@ -75,10 +75,11 @@ impl Session {
         tuning: Tuning,
     ) -> Result<Arc<Self>> {
         let address = Address::parse(&executor.url, &executor.instance, &settings)?;
-        let secrets = executor
-            .headers
-            .iter()
-            .map(|(_, value)| value.expose().to_owned());
+        // A server may repeat a token without the word before it.
+        let secrets = executor.headers.iter().flat_map(|(_, value)| {
+            let (value, token) = (value.expose(), value.expose().rsplit(' ').next());
+            [value.to_owned(), token.unwrap_or_default().to_owned()]
+        });
         Ok(Arc::new(Self {
             connections: Connections::new(&address, executor.jobs, &executor.headers, &settings)?,
             address,

@@ -133,6 +133,32 @@ fn a_build_there_is_the_build_here_and_the_next_machine_only_takes_it() {
 }
 
 #[test]
+fn a_git_source_is_the_same_action_on_every_machine() {
+    let cluster = Cluster::start(Options::default());
+    let first = machine(TestEnv::new(), Some(&cluster));
+    let second = machine(first.another("second"), Some(&cluster));
+    let here = machine(first.another("here"), None);
+    first.sh(
+        "git init -q -b main ../up && cd ../up && printf '#!/bin/sh\\necho hello v1.0.0\\n' > hello.sh \
+         && git add . && git commit -qm one && git tag v1.0.0",
+    );
+    let source = format!("{{git: 'file://{}/up', rev: v1.0.0}}", first.base());
+    let commands = ["test ! -e .git", "cp hello.sh {{ out }}/hello"];
+    for env in [&first, &second, &here] {
+        let text = recipe("hello", &commands).replace("{dir: src}", &source);
+        env.recipe("hello", &format!("any: true\n{text}"));
+    }
+    let built = first.larder_json(["ensure", "all"]).success();
+    assert_eq!(line(&built, "hello")["outcome"], "built");
+    let taken = second.larder_json(["ensure", "all"]).success();
+    assert_eq!(line(&taken, "hello")["source"], "remote-cache");
+    let built = here.larder_json(["ensure", "all"]).success();
+    assert_eq!(line(&built, "hello")["outcome"], "built");
+    assert_eq!(status(&here)["artifact"], status(&first)["artifact"]);
+    assert_eq!(cluster.counts().executes, 1);
+}
+
+#[test]
 fn with_the_cache_alone_machines_share_what_they_build() {
     let cluster = Cluster::start(Options {
         executes: false,

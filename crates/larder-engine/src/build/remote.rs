@@ -31,6 +31,9 @@ use larder_core::project::{Build, BuildPlatforms, RemoteBuild, Subsystem};
 /// The longest part of what the commands printed that an error shows apart from the log.
 const UNKNOWN_END: &str = "the executor ended the commands, and did not say which";
 
+/// The number of bytes of the largest file with what the tools printed.
+const LARGEST_TOOLS_FILE: u64 = 1024 * 1024;
+
 /// What an executor may do for the build of a target in this run.
 #[derive(Clone, Copy)]
 pub struct RemoteUse<'a> {
@@ -60,7 +63,8 @@ pub fn used_for<'a>(
     if options.offline || ctx.project.trust.needs_signature {
         return None;
     }
-    if options.executor_fallback && ctx.remote_error.get().is_some() {
+    let falls_back = options.executor_fallback && is_possible_here(declared, subsystem, target);
+    if falls_back && ctx.remote_error.get().is_some() {
         return None;
     }
     let can = match &declared.platforms {
@@ -78,7 +82,7 @@ pub fn used_for<'a>(
         executes: settings.execute && can && !only_cache,
         reads,
         writes: reads && settings.cache == CacheUse::Write && may_write(ctx),
-        falls_back: options.executor_fallback && is_possible_here(declared, subsystem, target),
+        falls_back,
     };
     (found.executes || found.reads).then_some(found)
 }
@@ -240,6 +244,7 @@ impl Work<'_> {
     ) -> Result<Option<Taken>> {
         let progress = Progress::new(self);
         let cancel = &self.ctx.cancel;
+        let mut is_refused = false;
         if remote.reads
             && let Some(result) = action.cached(&self.out, &progress, cancel)?
         {
@@ -260,13 +265,15 @@ impl Work<'_> {
                     let text = format!("the result in the cache of {place} is not used: {error}");
                     self.ctx.events.note(Some(self.target), Level::Detail, text);
                     self.clear_out()?;
+                    is_refused = true;
                 }
             }
         }
         if !remote.executes {
             return Ok(None);
         }
-        let again = !remote.reads;
+        // The executor would take the refused result from the same cache.
+        let again = !remote.reads || is_refused;
         let result = action.execute(again, &self.out, &progress, cancel)?;
         let worker = match &result.worker {
             Some(worker) => format!("(ran on {worker} of {place})"),
@@ -329,9 +336,10 @@ impl Work<'_> {
         }
         let path = self.out.join(script::TOOLS_FILE);
         let text = match fs::lstat(&path)? {
-            Some(meta) if meta.is_file() => fs::read_text(&path)?,
-            _ => String::new(),
+            Some(meta) if meta.is_file() => fs::read_bounded(&path, LARGEST_TOOLS_FILE)?,
+            _ => None,
         };
+        let text = String::from_utf8_lossy(text.as_deref().unwrap_or_default());
         let said: BTreeMap<&str, &str> = text
             .lines()
             .filter_map(|line| line.split_once('\t'))
@@ -357,16 +365,22 @@ impl Work<'_> {
         Ok(versions)
     }
 
-    /// Shares what this machine built. A failure is only told: the build itself succeeded.
+    /// Shares what this machine built. Of the top of `out` that is what the commands `made`, without
+    /// the copies that were added for the artifact: a worker's result does not have these either. A
+    /// failure is only told: the build itself succeeded.
     pub(super) fn share(
         &self,
         remote: &RemoteUse<'_>,
         action: &dyn PreparedAction,
         tools: &BTreeMap<String, String>,
+        made: &[String],
     ) -> Result<()> {
         if !remote.writes || self.ctx.remote_error.get().is_some() {
             return Ok(());
         }
+        let mut added = fs::list(&self.out)?;
+        added.retain(|name| !made.contains(name));
+        let added: Vec<&str> = added.iter().map(String::as_str).collect();
         if !tools.is_empty() {
             let lines: Vec<String> = tools
                 .iter()
@@ -374,7 +388,7 @@ impl Work<'_> {
                 .collect();
             fs::write_atomic(self.out.join(script::TOOLS_FILE), lines.concat().as_bytes())?;
         }
-        let shared = action.share(&self.out, &Progress::new(self), &self.ctx.cancel);
+        let shared = action.share(&self.out, &added, &Progress::new(self), &self.ctx.cancel);
         let place = remote.executor.place();
         let (level, text) = match shared {
             Ok(bytes) => (

@@ -84,13 +84,7 @@ impl Script<'_> {
         for (name, value) in self.env.iter().filter(|(_, value)| value.contains(ROOT)) {
             let _ = writeln!(text, "export {name}={}", quoted(value));
         }
-        // `set -e` would not say which command failed.
-        let _ = write!(
-            text,
-            "cd {SRC} || exit 125\n\
-             run() {{ printf '$ %s\\n' \"$2\"; sh -c \"$2\" </dev/null; code=$?; [ $code = 0 ] || \
-             {{ printf '\\n{SAYS}command %s failed\\n' \"$1\"; exit $code; }}; }}\n"
-        );
+        // Not in the source, where `make version` would make its target `version`.
         if !self.tools.is_empty() {
             let _ = writeln!(
                 text,
@@ -98,14 +92,28 @@ impl Script<'_> {
                  said=$(\"$1\" --version 2>&1 </dev/null) || \
                  {{ printf '{SAYS}tool %s is missing\\n' \"$1\"; exit 127; }}; \
                  printf '%s\\t%s\\n' \"$1\" \"$(printf '%s' \"$said\" | tr '\\n\\t' '  ')\" \
-                 >>\"$root\"/{OUT}/{TOOLS_FILE}; }}"
+                 >>\"$root\"/{TMP}/{TOOLS_FILE}; }}"
             );
             for tool in self.tools {
                 let _ = writeln!(text, "tool {}", quoted(tool));
             }
         }
+        // `set -e` would not say which command failed.
+        let _ = write!(
+            text,
+            "cd {SRC} || exit 125\n\
+             run() {{ printf '$ %s\\n' \"$2\"; sh -c \"$2\" </dev/null; code=$?; [ $code = 0 ] || \
+             {{ printf '\\n{SAYS}command %s failed\\n' \"$1\"; exit $code; }}; }}\n"
+        );
         for (number, line) in self.commands.iter().enumerate() {
             let _ = writeln!(text, "run {number} {}", quoted(line));
+        }
+        // The commands may have emptied `out`.
+        if !self.tools.is_empty() {
+            let _ = writeln!(
+                text,
+                "cp \"$root\"/{TMP}/{TOOLS_FILE} \"$root\"/{OUT}/{TOOLS_FILE} || exit 125"
+            );
         }
         text
     }
@@ -168,6 +176,8 @@ mod tests {
         for folder in [SRC, OUT, TMP, HOME] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
+        // What `cat version` prints in the source, as `make version` makes a target of a Makefile.
+        fs::write_atomic(root.join(SRC).join("version"), b"of the source").unwrap();
         let ended = Command::new("/bin/sh")
             .args(["-c", &script.text()])
             .current_dir(root)
@@ -257,6 +267,22 @@ mod tests {
         };
         let (code, _, files) = run(&there);
         assert_eq!((code, files[TOOLS_FILE].as_str()), (0, "echo\tversion\n"));
+        let cat = Script {
+            tools: &["cat"],
+            ..script(&printing, &[])
+        };
+        let (_, said, files) = run(&cat);
+        let tools = files.get(TOOLS_FILE).map_or("", String::as_str);
+        assert!(!tools.contains("of the source"), "{tools}{said}");
+        // What the commands do to `out` does not remove what the tools said.
+        let emptying = lines(&["rm -rf /@larder-root@/out && mkdir /@larder-root@/out"]);
+        let emptied = Script {
+            tools: &["echo"],
+            ..script(&emptying, &[])
+        };
+        let (code, said, files) = run(&emptied);
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(files[TOOLS_FILE], "echo\tversion\n");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use larder_core::error::{Error, Result};
 use larder_core::file_lock::FileLock;
 use larder_core::formats::{LockLine, Observed};
 use larder_core::fs::{self, Entry, OwnFolder};
+use larder_core::keys::tree;
 use larder_core::model::{ArtifactFile, Name, SourceKind, Target};
 use larder_core::project::{Build, RenderedBuild, RenderedSource, SourceFolder, Subsystem};
 use larder_core::redact::{Redactor, mask};
@@ -191,6 +192,7 @@ impl<'a> Work<'a> {
         };
         let commit = source::fetch(self.request, &self.rendered.source, &self.src, &self.log)?;
         self.pin_commit(commit.as_deref())?;
+        self.forget_repository()?;
         let needs = remote.map(|remote| self.needs_of_worker(&remote));
         let needs = needs.transpose()?.flatten();
         let action = match (&remote, &needs) {
@@ -219,10 +221,11 @@ impl<'a> Work<'a> {
             self.ctx.events.phase(self.target, Phase::Building, None);
             self.execute()?;
         }
+        let made = fs::list(&self.out)?;
         let files = self.outputs(taken.is_some())?;
         self.verify()?;
         if let (None, Some((remote, action))) = (&taken, &action) {
-            self.share(remote, &**action, &tools)?;
+            self.share(remote, &**action, &tools, &made)?;
         }
         let executor = remote.filter(|_| taken.is_some());
         let executor = executor.map(|remote| remote.executor.place());
@@ -267,6 +270,18 @@ impl<'a> Work<'a> {
             rev: rev.clone(),
             commit: commit.to_owned(),
         })
+    }
+
+    /// Removes git's own folder from the source of a build that may run elsewhere. It has the times and
+    /// numbers of the files of this machine, so that no two machines would describe the same action.
+    /// Builds on this machine don't have it either, so that the same commands see the same source.
+    fn forget_repository(&self) -> Result<()> {
+        let is_git = matches!(self.rendered.source, RenderedSource::Git { .. });
+        if !is_git || self.declared.remote.is_none() {
+            return Ok(());
+        }
+        fs::remove_dir_all(self.src.join(".git"))?;
+        tree::level_times(&self.src)
     }
 
     /// The recipe's commands. A crate source without commands is built with `cargo install`.

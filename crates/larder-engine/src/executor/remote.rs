@@ -176,7 +176,14 @@ pub trait PreparedAction: Send {
     ) -> Result<RemoteResult>;
 
     /// Sends what a build on this machine made of the action to the action cache: the content of
-    /// `out`, as the output of a script that exited with 0. The inputs may have changed by then and
-    /// are not read again. Returns the number of bytes sent.
-    fn share(&self, out: &Utf8Path, progress: &dyn RemoteProgress, cancel: &Cancel) -> Result<u64>;
+    /// `out`, without the files and folders right in it that have these names, as the output of a
+    /// script that exited with 0. The inputs may have changed by then and are not read again. What
+    /// no machine would accept is an error. Returns the number of bytes sent.
+    fn share(
+        &self,
+        out: &Utf8Path,
+        without: &[&str],
+        progress: &dyn RemoteProgress,
+        cancel: &Cancel,
+    ) -> Result<u64>;
 }

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use camino::Utf8Path;
 use larder_core::cancel::Cancel;
@@ -182,6 +184,56 @@ impl Work for Builds {
         Answer::Done(Outcome::Built)
     }
     fn skipped(&self, _: &Target, _: &str) {}
+}
+
+/// Another machine builds everything, until it is gone with the first build.
+#[derive(Default)]
+struct Leaves {
+    is_gone: AtomicBool,
+    /// How many builds run on this machine, and the most at once.
+    here: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Work for Leaves {
+    fn acquire(&self, _: &Target) -> Answer {
+        Answer::MustBuild("it is asked to".into())
+    }
+    fn is_remote(&self, _: &Target) -> bool {
+        !self.is_gone.load(Ordering::SeqCst)
+    }
+    fn build(&self, _: &Target, reason: &str) -> Answer {
+        // Meanwhile the others wait for a place there, or on this machine.
+        std::thread::sleep(Duration::from_millis(30));
+        if !self.is_gone.swap(true, Ordering::SeqCst) {
+            return Answer::BuildHere(reason.into());
+        }
+        let here = self.here.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(here, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(10));
+        self.here.fetch_sub(1, Ordering::SeqCst);
+        Answer::Done(Outcome::Built)
+    }
+    fn skipped(&self, _: &Target, _: &str) {}
+}
+
+#[test]
+fn what_waits_for_a_machine_that_is_gone_takes_the_places_of_this_one() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let fan = large(6, 5, |n| if n == 5 { (0..n).collect() } else { Vec::new() });
+    let leaves = Arc::new(Leaves::default());
+    let work: Arc<dyn Work> = Arc::clone(&leaves) as Arc<dyn Work>;
+    let limits = Limits {
+        jobs: NonZeroUsize::new(1),
+        remote: 1,
+        keep_going: true,
+    };
+    let ended = run(&fan, &work, limits, runtime.handle(), &Cancel::new());
+    assert_eq!(ended.outcomes.len(), 6);
+    assert_eq!(leaves.most.load(Ordering::SeqCst), 1);
 }
 
 #[test]

@@ -314,6 +314,12 @@ impl<'a> Runner<'a> {
             if self.state(id) != State::Ready {
                 continue;
             }
+            // That machine may have become unreachable while the target waited for a place there.
+            if self.nodes[id.0].is_remote && !work.is_remote(self.plan.target(id)) {
+                self.nodes[id.0].is_remote = false;
+                self.ready.push_back(id);
+                continue;
+            }
             self.set(id, State::Building);
             let reason = std::mem::take(&mut self.nodes[id.0].reason);
             let (work, target, sender) = (

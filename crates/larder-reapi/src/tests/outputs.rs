@@ -146,6 +146,30 @@ fn limits_end_what_is_too_large() {
 }
 
 #[test]
+fn a_listing_that_is_in_many_folders_counts_for_each() {
+    // A field that is unknown here, of one MiB.
+    let mut folder = vec![0x7a, 0x80, 0x80, 0x40];
+    folder.resize(folder.len() + (1 << 20), 0);
+    let digest = Some(BlobId::of(&folder).to_wire());
+    for (count, is_accepted) in [(200, true), (300, false)] {
+        let node = |number: usize| re::DirectoryNode {
+            name: number.to_string(),
+            digest: digest.clone(),
+        };
+        let root = re::Directory {
+            directories: (0..count).map(node).collect(),
+            ..re::Directory::default()
+        };
+        let tree = RawTree {
+            root: root.encode_to_vec(),
+            children: vec![folder.clone()],
+        };
+        let accepted = acceptable(&tree.encode_to_vec(), &Tuning::default());
+        assert_eq!(accepted.is_ok(), is_accepted, "{accepted:?}");
+    }
+}
+
+#[test]
 fn listings_that_contradict_themselves_are_an_integrity_error() {
     let node = |id: Option<re::Digest>| re::Directory {
         directories: vec![re::DirectoryNode {

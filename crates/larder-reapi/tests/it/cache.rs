@@ -7,8 +7,16 @@ use larder_core::error::Kind;
 use crate::bench::{Folders, Stages, assert_succeeded, client, cluster, noise, prepare};
 
 fn share(folders: &Folders, client: &larder_reapi::Client) -> larder_core::error::Result<u64> {
+    share_without(folders, &[], client)
+}
+
+fn share_without(
+    folders: &Folders,
+    without: &[&str],
+    client: &larder_reapi::Client,
+) -> larder_core::error::Result<u64> {
     let action = folders.action("make");
-    prepare(client, &action).share(&folders.out, &Stages::default(), &Cancel::new())
+    prepare(client, &action).share(&folders.out, without, &Stages::default(), &Cancel::new())
 }
 
 /// What a build on this machine made.
@@ -42,6 +50,22 @@ fn what_one_machine_shares_another_has() {
     assert!(elsewhere.cached(&other, "make install").unwrap().is_none());
     // A second time, nothing is sent but the result.
     assert_eq!(share(&folders, &client(&cluster)).unwrap(), 0);
+}
+
+#[test]
+fn what_no_machine_would_accept_is_not_shared() {
+    let (cluster, folders) = (cluster(), built());
+    std::os::unix::fs::symlink("/etc/hosts", folders.out.join("absolute")).unwrap();
+    let error = share(&folders, &client(&cluster)).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("no other machine would accept"), "{text}");
+    assert!(text.contains("`absolute` leads out"), "{text}");
+    assert_eq!((cluster.counts().updates, cluster.counts().stored), (0, 0));
+    share_without(&folders, &["absolute"], &client(&cluster)).unwrap();
+    let elsewhere = Folders::new(&[("a", b"a")]);
+    let found = elsewhere.cached(&client(&cluster), "make").unwrap();
+    assert!(found.is_some() && elsewhere.out.join("program").is_file());
+    assert!(std::fs::symlink_metadata(elsewhere.out.join("absolute")).is_err());
 }
 
 #[test]

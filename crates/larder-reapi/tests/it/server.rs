@@ -98,6 +98,14 @@ fn credentials_are_headers_and_are_in_no_message() {
     // The server repeats a secret.
     let error = facts(&url, "", &[("x-key", "Bearer open-sesame")]).unwrap_err();
     assert!(!format!("{error:?}").contains("open-sesame"), "{error:?}");
+    // Or only its token.
+    let token = Some("open-sesame".to_owned());
+    let repeating = Cluster::start(Options {
+        token,
+        ..Options::default()
+    });
+    let error = facts(&repeating.url(), "", &[("x-key", "Bearer open-sesame")]).unwrap_err();
+    assert!(!format!("{error:?}").contains("open-sesame"), "{error:?}");
     let error = facts(&url, "", &[("x-key", "two\nlines")]).unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
     assert!(!format!("{error:?}").contains("lines"), "{error:?}");

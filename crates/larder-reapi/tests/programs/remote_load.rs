@@ -148,7 +148,7 @@ fn build(mode: &str, client: &Client, src: &Utf8Path, out: &Utf8Path, number: us
             std::fs::create_dir(out.join("lib")).expect("a folder");
             std::fs::write(out.join("lib/program"), content()).expect("a file");
             prepared
-                .share(out, &Quiet, &cancel)
+                .share(out, &[], &Quiet, &cancel)
                 .expect("a shared result");
         }
         "find" => {

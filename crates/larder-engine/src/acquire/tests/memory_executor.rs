@@ -41,6 +41,17 @@ impl MemoryExecutor {
     pub(super) fn results(&self) -> usize {
         self.0.results.lock().unwrap().len()
     }
+    /// The names of the files in the only result.
+    pub(super) fn names(&self) -> Vec<String> {
+        let results = self.0.results.lock().unwrap();
+        results.values().flat_map(BTreeMap::keys).cloned().collect()
+    }
+    /// Another version of the tools made all results.
+    pub(super) fn change_tools(&self, text: &str) {
+        for files in self.0.results.lock().unwrap().values_mut() {
+            files.insert(".larder-tools".into(), text.into());
+        }
+    }
     /// From now on it can't be reached.
     pub(super) fn leave(&self) {
         self.0.gone.store(true, Ordering::SeqCst);
@@ -152,12 +163,15 @@ impl PreparedAction for Prepared {
     )]
     fn execute(
         &self,
-        _: bool,
+        again: bool,
         out: &Utf8Path,
         progress: &dyn RemoteProgress,
-        _: &Cancel,
+        cancel: &Cancel,
     ) -> Result<RemoteResult> {
         self.executor.check()?;
+        if !again && let Some(result) = self.cached(out, progress, cancel)? {
+            return Ok(result);
+        }
         progress.stage(RemoteStage::Executing(Some("worker-7".into())));
         self.executor.0.executed.fetch_add(1, Ordering::SeqCst);
         let ended = Command::new("/bin/sh")
@@ -175,9 +189,17 @@ impl PreparedAction for Prepared {
         }
         Ok(result(code, ended.stdout, false))
     }
-    fn share(&self, out: &Utf8Path, _: &dyn RemoteProgress, _: &Cancel) -> Result<u64> {
+    fn share(
+        &self,
+        out: &Utf8Path,
+        without: &[&str],
+        _: &dyn RemoteProgress,
+        _: &Cancel,
+    ) -> Result<u64> {
         self.executor.check()?;
-        self.keep(Self::read(out));
+        let mut files = Self::read(out);
+        files.retain(|name, _| !without.contains(&name.as_str()));
+        self.keep(files);
         Ok(1)
     }
 }

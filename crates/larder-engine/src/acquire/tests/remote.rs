@@ -2,7 +2,7 @@
 
 use larder_core::error::{Kind, Result};
 use larder_core::fs;
-use larder_core::model::{Origin, Outcome, SourceKind};
+use larder_core::model::{Origin, Outcome, Platform, SourceKind, Target};
 
 use super::memory_executor::MemoryExecutor;
 use super::{Fixture, tool};
@@ -188,6 +188,66 @@ fn an_executor_that_is_gone_is_unavailable_unless_the_user_lets_this_machine_bui
         }
         assert_eq!(how(&build(&ctx).unwrap()), BUILT);
     }
+}
+
+#[test]
+fn what_only_the_executor_can_build_stays_unavailable_without_it() {
+    let executor = MemoryExecutor::default();
+    executor.leave();
+    let host = Platform::host().to_string();
+    let (elsewhere, isa) = match host.as_str() {
+        "linux-amd64" => ("linux-arm64", "arm-a64"),
+        _ => ("linux-amd64", "x86-64"),
+    };
+    let worker = format!("abcdef\", properties: {{OSFamily: linux, ISA: {isa}}}}}\n");
+    let machine = Fixture::new(
+        &recipe(COPY)
+            .replace("platforms: all", "platforms: host")
+            .replace("abcdef\"}\n", &worker),
+    );
+    let options = Options {
+        executor_fallback: true,
+        ..Options::default()
+    };
+    let ctx = run(&machine, &executor, &EXECUTE, options);
+    let target = Target {
+        platform: elsewhere.parse().unwrap(),
+        ..tool()
+    };
+    for _ in 0..2 {
+        let error = build::build(&ctx, &target, "asked to", &|| ()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    }
+}
+
+#[test]
+fn what_is_shared_is_what_the_commands_made() {
+    let executor = MemoryExecutor::default();
+    let included = format!("package: {{include: [note]}}\n{}", recipe(COPY));
+    let sharing = || {
+        let machine = Fixture::new(&included);
+        machine.write("subsystems/tool/src/note", "note\n");
+        machine
+    };
+    let first = sharing();
+    let built = build(&run(&first, &executor, &SHARE, Options::default())).unwrap();
+    assert_eq!(how(&built), BUILT);
+    assert_eq!(executor.names(), [".larder-tools", "tool"]);
+    let second = sharing();
+    let shared = build(&run(&second, &executor, &SHARE, Options::default())).unwrap();
+    assert_eq!(how(&shared), SHARED);
+    assert_eq!(shared.artifact.digest(), built.artifact.digest());
+}
+
+#[test]
+fn a_result_of_other_tools_is_not_taken_by_the_execution_either() {
+    let executor = MemoryExecutor::default();
+    let first = machine(COPY);
+    build(&run(&first, &executor, &EXECUTE, Options::default())).unwrap();
+    executor.change_tools("echo\tanother\n");
+    let second = machine(COPY);
+    let built = build(&run(&second, &executor, &EXECUTE, Options::default())).unwrap();
+    assert_eq!((how(&built), executor.executed()), (BUILT, 2));
 }
 
 #[test]
