@@ -11,6 +11,7 @@
 use larder_core::error::{Error, Result};
 use larder_core::model::{AssetName, Digest, Tag};
 
+use super::PlainFile;
 use super::attached::is_attached;
 use super::derived::{CHECKSUMS, MANIFEST};
 use super::reader::NOTES;
@@ -60,6 +61,29 @@ pub(super) fn check_name(name: &AssetName) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Adds the files that are not there. All are compared with what is there before the first one is
+/// written.
+pub(super) fn attach_missing(
+    files: &[PlainFile<'_>],
+    is_present: impl Fn(&PlainFile<'_>) -> Result<bool>,
+    add: impl Fn(&PlainFile<'_>) -> Result<()>,
+) -> Result<Vec<Attachment>> {
+    let mut attached = Vec::new();
+    for file in files {
+        check_name(&file.name)?;
+        attached.push(if is_present(file)? {
+            Attachment::Present
+        } else {
+            Attachment::Added
+        });
+    }
+    let missing = files.iter().zip(&attached);
+    for (file, _) in missing.filter(|(_, outcome)| **outcome == Attachment::Added) {
+        add(file)?;
+    }
+    Ok(attached)
 }
 
 /// The error that there is no release to join.

@@ -4,7 +4,7 @@
 use camino::Utf8Path;
 
 use super::stage::{digest, stage};
-use crate::hub::attachment::{Attachment, check_name, differs};
+use crate::hub::attachment::{Attachment, attach_missing, differs};
 use crate::hub::{PlainFile, Progress};
 use larder_core::error::{Error, Result};
 use larder_core::fs;
@@ -22,20 +22,11 @@ pub(super) fn attach(
     files: &[PlainFile<'_>],
     progress: Progress<'_>,
 ) -> Result<Vec<Attachment>> {
-    let mut attached = Vec::new();
-    for file in files {
-        check_name(&file.name)?;
-        attached.push(if is_present(dir, tag, file)? {
-            Attachment::Present
-        } else {
-            Attachment::Added
-        });
-    }
-    let missing = files.iter().zip(&attached);
-    for (file, _) in missing.filter(|(_, outcome)| **outcome == Attachment::Added) {
-        add(dir, tag, file, progress)?;
-    }
-    Ok(attached)
+    attach_missing(
+        files,
+        |file| is_present(dir, tag, file),
+        |file| add(dir, tag, file, progress),
+    )
 }
 
 /// Adds one file. Another writer may add the same one meanwhile.

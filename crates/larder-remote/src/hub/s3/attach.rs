@@ -1,7 +1,7 @@
 //! Adds files without sidecars to a release, unless another file has the name.
 
 use super::{S3Hub, kind, too_many_writers};
-use crate::hub::attachment::{Attachment, check_name, differs};
+use crate::hub::attachment::{Attachment, attach_missing, differs};
 use crate::hub::{HubReader as _, PlainFile, Progress};
 use crate::s3::Created;
 use larder_core::error::Result;
@@ -19,20 +19,11 @@ pub(super) fn attach(
     files: &[PlainFile<'_>],
     progress: Progress<'_>,
 ) -> Result<Vec<Attachment>> {
-    let mut attached = Vec::new();
-    for file in files {
-        check_name(&file.name)?;
-        attached.push(if is_present(hub, tag, file)? {
-            Attachment::Present
-        } else {
-            Attachment::Added
-        });
-    }
-    let missing = files.iter().zip(&attached);
-    for (file, _) in missing.filter(|(_, outcome)| **outcome == Attachment::Added) {
-        add(hub, tag, file, progress)?;
-    }
-    Ok(attached)
+    attach_missing(
+        files,
+        |file| is_present(hub, tag, file),
+        |file| add(hub, tag, file, progress),
+    )
 }
 
 /// Adds one file. Another writer may add the same one meanwhile.
