@@ -9,9 +9,9 @@ use super::copy::{Asset, Copying};
 use super::transfer::CopiedAttest;
 use crate::events::Level;
 use larder_core::error::{Error, Result};
-use larder_core::model::{AssetName, Digest};
+use larder_core::model::AssetName;
 use larder_remote::hub::attached::{PROVENANCE, SBOM, sbom_of};
-use larder_remote::hub::{Attachment, HubPublisher, PlainFile, Release};
+use larder_remote::hub::{Attachment, HubPublisher, LocalFile, PlainFile, Release};
 
 impl Copying<'_> {
     /// The attached files, if this hub has them all, the other one has no assets besides, and lacks
@@ -68,7 +68,7 @@ impl Copying<'_> {
         scratch: &Utf8Path,
     ) -> Result<()> {
         let tag = &self.release.tag;
-        let mut got: Vec<(AssetName, camino::Utf8PathBuf, Digest, u64)> = Vec::new();
+        let mut got: Vec<LocalFile> = Vec::new();
         for listed in self.release.attachments() {
             let theirs = there.and_then(|there| there.listed(&listed.name));
             if theirs.is_some_and(|theirs| {
@@ -87,20 +87,17 @@ impl Copying<'_> {
                     self.from.place(tag, &listed.name)
                 )));
             }
-            got.push((listed.name.clone(), file, sha256, size));
+            got.push(LocalFile {
+                name: listed.name.clone(),
+                path: file,
+                sha256,
+                size,
+            });
         }
         if got.is_empty() {
             return Ok(());
         }
-        let files: Vec<PlainFile<'_>> = got
-            .iter()
-            .map(|(name, file, sha256, size)| PlainFile {
-                name: name.clone(),
-                file,
-                sha256: *sha256,
-                size: *size,
-            })
-            .collect();
+        let files: Vec<PlainFile<'_>> = got.iter().map(LocalFile::plain).collect();
         let attached = publisher.attach(tag, &files, &|_| {})?;
         for (file, attachment) in files.iter().zip(attached) {
             if attachment == Attachment::Immutable {

@@ -3,16 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8PathBuf;
-
 use super::copy::Copying;
 use crate::events::Did;
 use crate::trust::yank;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
-use larder_core::model::{Action, AssetName, Digest, Outcome};
+use larder_core::model::{Action, Digest, Outcome};
 use larder_remote::hub::derived::CHECKSUMS;
-use larder_remote::hub::{ListedAsset, PlainFile, PublishOptions, Published};
+use larder_remote::hub::{ListedAsset, LocalFile, PlainFile, PublishOptions, Published};
 
 /// Copies it. Returns what to report.
 pub(super) fn copy(copying: &Copying<'_>) -> Result<Did> {
@@ -47,7 +45,7 @@ pub(super) fn copy(copying: &Copying<'_>) -> Result<Did> {
     };
     let scratch = fs::Scratch::new(&ctx.settings.remote.temp, "copy")?;
     let stated = stated(copying)?;
-    let mut got: Vec<(AssetName, Utf8PathBuf, Digest, u64)> = Vec::new();
+    let mut got: Vec<LocalFile> = Vec::new();
     for listed in &release.assets {
         ctx.cancel.check()?;
         let file = scratch.path().join(listed.name.as_str());
@@ -62,17 +60,14 @@ pub(super) fn copy(copying: &Copying<'_>) -> Result<Did> {
             )));
         }
         did.bytes += size;
-        got.push((listed.name.clone(), file, sha256, size));
+        got.push(LocalFile {
+            name: listed.name.clone(),
+            path: file,
+            sha256,
+            size,
+        });
     }
-    let files: Vec<PlainFile<'_>> = got
-        .iter()
-        .map(|(name, file, sha256, size)| PlainFile {
-            name: name.clone(),
-            file,
-            sha256: *sha256,
-            size: *size,
-        })
-        .collect();
+    let files: Vec<PlainFile<'_>> = got.iter().map(LocalFile::plain).collect();
     let options = PublishOptions {
         never_latest: tag.as_str().ends_with(yank::SUFFIX),
         ..PublishOptions::default()

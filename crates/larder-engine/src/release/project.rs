@@ -19,7 +19,7 @@ use crate::runner::Limits;
 use larder_core::error::{Error, Result};
 use larder_core::model::{Action, AssetName, Digest, Outcome, Platform, Tag};
 use larder_remote::hub::derived::{CHECKSUMS, MANIFEST};
-use larder_remote::hub::{CHANGES, PlainFile, PublishOptions, Published, Receipt};
+use larder_remote::hub::{CHANGES, LocalFile, PlainFile, PublishOptions, Published, Receipt};
 
 /// Releases the project: ensures all subsystems, packages and bundles them, and publishes everything under a tag.
 pub fn release(
@@ -115,45 +115,36 @@ fn publish(
     options: PublishOptions,
 ) -> Result<Receipt> {
     let dir = ctx.own_folder(format!(".larder/project/{tag}"))?;
-    let mut files: Vec<(AssetName, camino::Utf8PathBuf, Digest, u64)> = Vec::new();
-    files.extend(
-        bundles
-            .iter()
-            .map(|(_, b)| (b.name.clone(), b.file.clone(), b.sha256, b.size)),
-    );
-    files.extend(packages.iter().map(|p| {
-        (
-            p.asset.clone(),
-            p.file.clone(),
-            p.sidecar.sha256,
-            p.sidecar.size,
-        )
-    }));
-    files.sort();
+    let bundled = bundles.iter().map(|(_, bundle)| LocalFile {
+        name: bundle.name.clone(),
+        path: bundle.file.clone(),
+        sha256: bundle.sha256,
+        size: bundle.size,
+    });
+    let packaged = packages.iter().map(|package| LocalFile {
+        name: package.asset.clone(),
+        path: package.file.clone(),
+        sha256: package.sidecar.sha256,
+        size: package.sidecar.size,
+    });
+    let mut files: Vec<LocalFile> = bundled.chain(packaged).collect();
+    files.sort_by(|a, b| a.name.cmp(&b.name));
     let mut checksums = String::new();
-    for (name, _, sha256, _) in &files {
+    for LocalFile { name, sha256, .. } in &files {
         let _ = writeln!(checksums, "{sha256}  {name}");
     }
     let manifest = format!("{:#}\n", manifest(ctx, tag, bundles, packages));
     for (name, text) in [(CHECKSUMS, checksums), (MANIFEST, manifest)] {
         let path = dir.path().join(name);
         dir.write_atomic(name, text.as_bytes())?;
-        files.push((
-            name.parse::<AssetName>()?,
+        files.push(LocalFile {
+            name: name.parse()?,
             path,
-            Digest::of(text.as_bytes()),
-            text.len() as u64,
-        ));
+            sha256: Digest::of(text.as_bytes()),
+            size: text.len() as u64,
+        });
     }
-    let plain: Vec<PlainFile<'_>> = files
-        .iter()
-        .map(|(name, file, sha256, size)| PlainFile {
-            name: name.clone(),
-            file,
-            sha256: *sha256,
-            size: *size,
-        })
-        .collect();
+    let plain: Vec<PlainFile<'_>> = files.iter().map(LocalFile::plain).collect();
     ctx.publisher()?
         .publish_project(tag, &plain, &notes(ctx, packages), options, &|_| {})
 }

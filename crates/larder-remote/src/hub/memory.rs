@@ -231,14 +231,6 @@ impl HubPublisher for MemoryHub {
         Ok(attached)
     }
 
-    fn finalize(&self, _tag: &Tag) -> Result<()> {
-        Ok(())
-    }
-
-    fn abort(&self, _tag: &Tag) -> Result<()> {
-        Ok(())
-    }
-
     fn remove(&self, tag: &Tag, asset: &AssetName) -> Result<bool> {
         let mut releases = self.releases();
         let Some(files) = releases.get_mut(tag) else {

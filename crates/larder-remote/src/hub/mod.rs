@@ -40,8 +40,8 @@ pub use leftover::{Leftover, ReleaseKind};
 pub use memory::MemoryHub;
 pub use oci::OciHub;
 pub use publisher::{
-    CHANGES, HubPublisher, Notes, PlainFile, Progress, PublishOptions, Published, ReadOnly,
-    Receipt, SidecarSigner, Signing, Upload,
+    CHANGES, HubPublisher, LocalFile, Notes, PlainFile, Progress, PublishOptions, Published,
+    ReadOnly, Receipt, SidecarSigner, Signing, Upload,
 };
 pub use reader::{Body, Described, HubReader, ListedAsset, Release};
 pub use s3::S3Hub;

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
@@ -73,6 +73,31 @@ pub struct PlainFile<'a> {
     pub sha256: Digest,
     /// Its size in bytes.
     pub size: u64,
+}
+
+/// A file of this machine that is about to be published as a [`PlainFile`].
+#[derive(Clone, Debug)]
+pub struct LocalFile {
+    /// Its name in the release.
+    pub name: AssetName,
+    /// Where it is.
+    pub path: Utf8PathBuf,
+    /// The digest of its bytes.
+    pub sha256: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl LocalFile {
+    /// The file as a hub takes it.
+    pub fn plain(&self) -> PlainFile<'_> {
+        PlainFile {
+            name: self.name.clone(),
+            file: &self.path,
+            sha256: self.sha256,
+            size: self.size,
+        }
+    }
 }
 
 /// Called with the number of bytes sent since the last call; may be called from any thread.
@@ -233,10 +258,14 @@ pub trait HubPublisher: Send + Sync {
     fn copies_from(&self, _id: &str) {}
 
     /// Publishes the draft of a tag. Does nothing on a hub without drafts.
-    fn finalize(&self, tag: &Tag) -> Result<()>;
+    fn finalize(&self, _tag: &Tag) -> Result<()> {
+        Ok(())
+    }
 
     /// Deletes the drafts of a tag with their assets. Does nothing on a hub without drafts.
-    fn abort(&self, tag: &Tag) -> Result<()>;
+    fn abort(&self, _tag: &Tag) -> Result<()> {
+        Ok(())
+    }
 
     /// Removes an asset with its sidecar, its signature and what else belongs to it, the sidecar
     /// first, so that readers never see a half. A file without a sidecar is removed alone. Rewrites

@@ -1,6 +1,6 @@
 //! The hubs of a project that reads several are asked one after the other, as the sources are: what
-//! an answer of one means for the next follows the same [`policy`]. A project
-//! with one hub asks that one, and nothing here decides anything.
+//! an answer of one means for the next follows the same [`policy`]. A project with one hub asks that
+//! one, and nothing here decides anything.
 
 use larder_core::error::{Error, Result};
 use larder_core::formats::PinKind;

@@ -279,14 +279,6 @@ impl HubPublisher for DirHub {
         attach::attach(folder.path(), tag, files, progress)
     }
 
-    fn finalize(&self, _tag: &Tag) -> Result<()> {
-        Ok(())
-    }
-
-    fn abort(&self, _tag: &Tag) -> Result<()> {
-        Ok(())
-    }
-
     fn remove(&self, tag: &Tag, asset: &AssetName) -> Result<bool> {
         let hub = self.open()?;
         let Some(folder) = hub.folder(tag.as_str())? else {

@@ -158,14 +158,6 @@ impl HubPublisher for OciHub {
         }
     }
 
-    fn finalize(&self, _tag: &Tag) -> Result<()> {
-        Ok(())
-    }
-
-    fn abort(&self, _tag: &Tag) -> Result<()> {
-        Ok(())
-    }
-
     fn remove(&self, tag: &Tag, asset: &AssetName) -> Result<bool> {
         self.store.remove(tag, asset)
     }

@@ -278,14 +278,6 @@ impl HubPublisher for S3Hub {
         attach::attach(self, tag, files, progress)
     }
 
-    fn finalize(&self, _tag: &Tag) -> Result<()> {
-        Ok(())
-    }
-
-    fn abort(&self, _tag: &Tag) -> Result<()> {
-        Ok(())
-    }
-
     fn remove(&self, tag: &Tag, asset: &AssetName) -> Result<bool> {
         clean::remove(self, tag, asset)
     }
