@@ -118,11 +118,31 @@ fn an_interrupted_chunked_body_is_resumed() {
 }
 
 #[test]
+fn a_part_with_the_status_of_a_whole_is_appended() {
+    let body = Arc::new(noise(100_000));
+    let served = Arc::clone(&body);
+    let server = Script::start(move |request, _| match request.range() {
+        None => Reply::ok(&served[..]).header("etag", "\"v1\"").cut(60_000),
+        Some(start) => Reply::ok(&served[start..])
+            .header("etag", "\"v1\"")
+            .header("content-range", &format!("bytes {start}-99999/100000")),
+    });
+    assert_eq!(fetch(&client(), &server.at("/x")).unwrap().unwrap(), *body);
+    assert_eq!(server.count(), 2);
+}
+
+#[test]
 fn wrong_range_answers_never_corrupt_the_result() {
     type Liar = fn(&[u8], &Seen) -> Reply;
-    let liars: [(&str, Liar); 7] = [
+    let liars: [(&str, Liar); 8] = [
         ("a 200 to a range", |body, _| {
             Reply::ok(body).header("etag", "\"v1\"")
+        }),
+        ("a 200 with a part from another place", |body, _| {
+            let whole = format!("bytes 0-{}/{}", body.len() - 1, body.len());
+            Reply::ok(body)
+                .header("etag", "\"v1\"")
+                .header("content-range", &whole)
         }),
         ("another place", |body, _| Reply::rest(body, 1, "\"v1\"")),
         ("another tag", |body, seen| {

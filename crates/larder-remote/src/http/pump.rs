@@ -4,8 +4,8 @@
 //! When a transfer is interrupted, the pump continues where it ended:
 //! 1. With a strong validator (an `ETag` without `W/`, or a `Last-Modified` a minute older than the
 //!    answer's `Date`) it asks for the rest with `Range` and `If-Range`. Only a 206 for exactly
-//!    that position, with the same size and `ETag`, is appended.
-//! 2. In every other case (a 200, another position, another size, 416, no validator) it reads from
+//!    that position, with the same size and `ETag`, is appended, or a 200 that names the position.
+//! 2. In every other case (any other 200, another position, another size, 416, no validator) it reads from
 //!    the start. Bytes that the reader already has can't be taken back, so the pump compares: the
 //!    first bytes of the new body must have the checksum of what was delivered; then it delivers
 //!    the rest. If the checksums differ, the file changed during the transfer, which is an
@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use flate2::Crc;
-use reqwest::header::ETAG;
+use reqwest::header::{CONTENT_RANGE, ETAG};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -200,8 +200,10 @@ impl Pump {
             .await?;
         let status = hop.response.status().as_u16();
         let headers = hop.response.headers();
+        // rclone's server answers with 200 what is a 206 in all else. A whole body has no place.
+        let is_part = status == 206 || status == 200 && headers.contains_key(CONTENT_RANGE);
         match (status, &resume) {
-            (206, Some(Resume { offset, validator })) => {
+            (_, Some(Resume { offset, validator })) if is_part => {
                 let tag = headers.get(ETAG).and_then(|v| v.to_str().ok());
                 let same_tag =
                     !validator.starts_with('"') || tag.is_none_or(|tag| tag == validator);

@@ -70,6 +70,12 @@ impl Failure {
     }
 }
 
+/// Whether a store that was asked for a list of uploads, or of their parts, has none to give. Smaller
+/// stores don't know such lists, and rclone has none while no upload is open.
+pub(super) fn has_no_uploads(answer: &Answer) -> bool {
+    matches!(answer.status, 405 | 501) || Failure::of(answer).is("NoSuchUpload")
+}
+
 /// Whether a text can be a region. It becomes part of a host name.
 pub(super) fn is_region(text: &str) -> bool {
     let is_good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

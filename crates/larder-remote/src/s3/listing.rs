@@ -1,7 +1,7 @@
 //! What a bucket has: its objects, and its uploads that were begun. Lists may lag behind what was
 //! written.
 
-use super::answers::{each, text, xml};
+use super::answers::{each, has_no_uploads, text, xml};
 use super::bucket::Bucket;
 use super::send::Call;
 use crate::http::{Answer, Method};
@@ -92,7 +92,7 @@ impl Bucket {
         })
     }
 
-    /// The uploads that were begun for keys that begin with a text.
+    /// The uploads that were begun for keys that begin with a text; none if the store can't list them.
     pub fn begun(&self, prefix: &str) -> Result<Vec<Begun>> {
         let mut begun = Vec::new();
         let mut marker: Option<(String, String)> = None;
@@ -101,7 +101,11 @@ impl Bucket {
             if let Some((key, id)) = &marker {
                 call = call.query(&[("key-marker", key), ("upload-id-marker", id)]);
             }
-            let answer = self.listing(&call)?;
+            let answer = self.send(&call)?;
+            if has_no_uploads(&answer) {
+                return Ok(begun);
+            }
+            self.check_list(&answer)?;
             let next = xml(&answer, |root| {
                 for upload in each(root, "Upload") {
                     begun.push(Begun {
@@ -132,10 +136,15 @@ impl Bucket {
 
     fn listing(&self, call: &Call<'_>) -> Result<Answer> {
         let answer = self.send(call)?;
+        self.check_list(&answer)?;
+        Ok(answer)
+    }
+
+    fn check_list(&self, answer: &Answer) -> Result<()> {
         if answer.is_success() {
-            return Ok(answer);
+            return Ok(());
         }
-        let error = self.error(&answer);
+        let error = self.error(answer);
         Err(match answer.status {
             403 => error.hint("listing the bucket needs the right s3:ListBucket"),
             _ => error,

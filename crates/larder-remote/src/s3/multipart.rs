@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use camino::Utf8Path;
 
-use super::answers::{Failure, each, text, xml};
+use super::answers::{Failure, each, has_no_uploads, text, xml};
 use super::bucket::Bucket;
 use super::object::{Content, Created};
 use super::send::{Call, Payload};
@@ -308,7 +308,8 @@ impl Bucket {
         Ok(None)
     }
 
-    /// The parts that an upload has; `None` if there is no such upload any more.
+    /// The parts that an upload has; `None` if there is no such upload any more, or the store can't
+    /// list them.
     fn parts(&self, key: &str, id: &str) -> Result<Option<Vec<Part>>> {
         let mut parts = Vec::new();
         let mut marker = "0".to_owned();
@@ -316,7 +317,7 @@ impl Bucket {
             let call = Call::new(Method::GET, key)
                 .query(&[("part-number-marker", &marker), ("uploadId", id)]);
             let answer = self.send(&call)?;
-            if answer.status == 404 {
+            if answer.status == 404 || has_no_uploads(&answer) {
                 return Ok(None);
             }
             if !answer.is_success() {

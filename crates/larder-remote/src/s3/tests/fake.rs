@@ -58,6 +58,8 @@ pub(crate) struct Switches {
     /// Every request from this one on gets no answer; the first of them is done all the same or not.
     pub(crate) ends_at: Option<(usize, bool)>,
     pub(crate) forbids_lists: bool,
+    /// Whether it knows uploads that were begun.
+    pub(crate) lists_uploads: bool,
     /// Whether a key that does not exist is forbidden.
     pub(crate) hides: bool,
 }
@@ -70,6 +72,7 @@ impl Default for Switches {
             states_sha256: true,
             ends_at: None,
             forbids_lists: false,
+            lists_uploads: true,
             hides: false,
         }
     }
@@ -275,6 +278,9 @@ fn answer(state: &mut State, seen: &Seen) -> Reply {
     let upload = seen.query.get("uploadId").cloned().unwrap_or_default();
     match seen.method.as_str() {
         "GET" if key.is_empty() && state.switches.forbids_lists => failure(403, "AccessDenied"),
+        "GET" if (has("uploads") || has("uploadId")) && !state.switches.lists_uploads => {
+            failure(501, "NotImplemented")
+        }
         "GET" if has("uploads") => uploads(state, &seen.query),
         "GET" if key.is_empty() => list(state, &seen.query),
         "GET" if has("uploadId") => parts(state, &upload),

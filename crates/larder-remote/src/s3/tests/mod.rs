@@ -239,6 +239,21 @@ fn an_upload_in_parts_goes_on_where_it_was_interrupted() {
 }
 
 #[test]
+fn a_store_that_lists_no_uploads_gets_all_parts_again() {
+    let (_temp, path, bytes) = large();
+    let (sha256, size) = (Digest::of(&bytes), bytes.len() as u64);
+    let fake = Fake::start();
+    fake.switch(|switches| switches.lists_uploads = false);
+    assert!(bucket(&fake).begun("").unwrap().is_empty());
+    for expected in [Created::New, Created::Exists] {
+        let bucket = bucket(&fake);
+        let staged = bucket.stage("k", &path, &sha256, size, "text/plain", &|_| {});
+        assert_eq!(bucket.commit(&staged.unwrap(), true).unwrap(), expected);
+    }
+    assert!(fake.bytes("k").unwrap() == bytes);
+}
+
+#[test]
 fn an_upload_of_another_file_is_left_alone() {
     let (_temp, path, mut bytes) = large();
     let fake = Fake::start();
