@@ -13,6 +13,7 @@ mod state;
 mod storage;
 mod worker;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +22,8 @@ use bazel_remote_apis::build::bazel::remote::execution::v2 as re;
 use bazel_remote_apis::google::bytestream::byte_stream_server::ByteStreamServer;
 use bazel_remote_apis::google::longrunning::operations_server::OperationsServer;
 use tokio::runtime::Runtime;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
 
 use execution::Execution;
 pub use fault::Fault;
@@ -50,6 +51,12 @@ pub struct Options {
     pub token: Option<String>,
     /// The highest version of the API, of major 2.
     pub version: i32,
+    /// The longest time of an action, and the time of one that states none.
+    pub longest: Duration,
+    /// The PEM texts of a certificate and its key: it speaks TLS.
+    pub tls: Option<(String, String)>,
+    /// The `PATH` of the workers; without it commands find what a shell without one finds.
+    pub path: Option<OsString>,
 }
 
 impl Default for Options {
@@ -64,6 +71,9 @@ impl Default for Options {
             instance: String::new(),
             token: None,
             version: 3,
+            longest: Duration::from_mins(20),
+            tls: None,
+            path: None,
         }
     }
 }
@@ -90,7 +100,12 @@ impl Cluster {
         let address = incoming.local_addr().expect("an address");
         let state = Arc::new(State::new(options));
         let execution = Execution(Arc::clone(&state));
-        let server = Server::builder()
+        let mut builder = Server::builder();
+        if let Some((certificate, key)) = &state.options.tls {
+            let tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));
+            builder = builder.tls_config(tls).expect("a certificate and its key");
+        }
+        let server = builder
             .add_service(re::capabilities_server::CapabilitiesServer::from_arc(
                 Arc::clone(&state),
             ))
@@ -119,9 +134,13 @@ impl Cluster {
         }
     }
 
-    /// `grpc://127.0.0.1:PORT`.
+    /// `grpc://127.0.0.1:PORT`, or `grpcs://` with TLS.
     pub fn url(&self) -> String {
-        format!("grpc://{}", self.address)
+        let scheme = match self.state.options.tls {
+            Some(_) => "grpcs",
+            None => "grpc",
+        };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Orders a failure, which happens once. The same failure may be ordered several times.

@@ -91,13 +91,21 @@ pub(crate) async fn run(state: &State, action: Digest) -> Result<re::ActionResul
         action_message.input_root_digest.as_ref(),
         folder.path(),
     )?;
-    let timeout = action_message.timeout.unwrap_or_default();
-    let timeout = Duration::from_secs(u64::try_from(timeout.seconds).unwrap_or(0))
-        + Duration::from_nanos(u64::try_from(timeout.nanos).unwrap_or(0));
+    let longest = state.options.longest;
+    let timeout = action_message.timeout.map_or(longest, |stated| {
+        Duration::from_secs(u64::try_from(stated.seconds).unwrap_or(0))
+            + Duration::from_nanos(u64::try_from(stated.nanos).unwrap_or(0))
+    });
+    if timeout > longest {
+        return Err(Status::invalid_argument(format!(
+            "the timeout of {timeout:?} is greater than the maximum of {longest:?}"
+        )));
+    }
     let mut child = tokio::process::Command::new(&command.arguments[0]);
     child
         .args(&command.arguments[1..])
         .env_clear()
+        .envs(state.options.path.iter().map(|path| ("PATH", path)))
         .envs(
             command
                 .environment_variables
@@ -106,11 +114,17 @@ pub(crate) async fn run(state: &State, action: Digest) -> Result<re::ActionResul
         )
         .current_dir(folder.path().join(&command.working_directory))
         .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let output = tokio::time::timeout(timeout, child.output())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    #[cfg(unix)]
+    child.process_group(0);
+    let child = child.spawn().map_err(io)?;
+    let group = Group(child.id());
+    let output = tokio::time::timeout(timeout, child.wait_with_output())
         .await
         .map_err(|_| Status::deadline_exceeded("the action ran longer than it may"))?
         .map_err(io)?;
+    drop(group);
     let output_path = command.output_paths.first().cloned().unwrap_or_default();
     result(
         state,
@@ -121,6 +135,20 @@ pub(crate) async fn run(state: &State, action: Digest) -> Result<re::ActionResul
         output.stderr,
         output.status.code().unwrap_or(128),
     )
+}
+
+/// The processes of an action. They end when it does, or when it is cancelled.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(leader) = self.0.and_then(|id| i32::try_from(id).ok())
+            && let Some(leader) = rustix::process::Pid::from_raw(leader)
+        {
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
 }
 
 fn io(error: impl std::fmt::Display) -> Status {

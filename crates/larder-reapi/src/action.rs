@@ -67,7 +67,7 @@ impl Described {
         let message = re::Action {
             command_digest: Some(BlobId::of(&command).to_wire()),
             input_root_digest: Some(root.to_wire()),
-            timeout: Some(protobuf::Duration {
+            timeout: timeout.map(|timeout| protobuf::Duration {
                 seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
                 nanos: i32::try_from(timeout.subsec_nanos()).unwrap_or(0),
             }),

@@ -103,7 +103,8 @@ impl Failure {
             _ if self.is_transient() => (Kind::Unavailable, ""),
             Code::NotFound | Code::InvalidArgument => (
                 Kind::Failed,
-                "check the name of the executor's instance, and what its administrators expect",
+                "check the name of the executor's instance, `properties` and `timeout` in the recipe, and what \
+                 the executor's administrators expect",
             ),
             _ => (Kind::Failed, ""),
         };

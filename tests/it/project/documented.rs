@@ -115,7 +115,7 @@ fn the_documented_project_loads() {
     assert_eq!(nats.package.format, Some(PackageFormat::TarGz));
     let build = nats.build.as_ref().unwrap();
     assert_eq!(build.platforms, BuildPlatforms::Host);
-    assert_eq!(build.timeout.as_secs(), 1800);
+    assert_eq!(build.time_limit().as_secs(), 1800);
     assert!(matches!(build.source, BuildSource::Git { .. }));
     let arc = &project.subsystems[&"arc".parse().unwrap()];
     assert_eq!(arc.platforms, project.platforms);

@@ -237,7 +237,7 @@ fn omitted_settings_have_defaults() {
         .map(ToString::to_string)
         .collect();
     assert_eq!(names, ["x.exe", "y.exe"]);
-    assert_eq!(x.build.as_ref().unwrap().timeout.as_secs(), 3600);
+    assert_eq!(x.build.as_ref().unwrap().time_limit().as_secs(), 3600);
 }
 
 #[test]

@@ -27,6 +27,37 @@ fn a_command_that_fails_there_is_reported_as_one_that_fails_here() {
 }
 
 #[test]
+fn a_timeout_is_the_executors_own_unless_the_recipe_states_one() {
+    let cluster = Cluster::start(Options {
+        longest: Duration::from_mins(1),
+        ..Options::default()
+    });
+    let env = machine(TestEnv::new(), Some(&cluster));
+    env.edit(
+        "subsystems/hello/recipe.yml",
+        "build:\n",
+        "build:\n  timeout: 2m\n",
+    );
+    let refused = env.larder(["ensure", "all"]).exits(1).stderr;
+    assert!(
+        refused.contains("InvalidArgument") && refused.contains("`timeout` in the recipe"),
+        "{refused}"
+    );
+    env.edit("subsystems/hello/recipe.yml", "  timeout: 2m\n", "");
+    let built = env.larder_json(["ensure", "all"]).success();
+    assert_eq!(line(&built, "hello")["outcome"], "built");
+
+    let cluster = Cluster::start(Options {
+        longest: Duration::from_millis(200),
+        ..Options::default()
+    });
+    let slow = machine(env.another("slow"), Some(&cluster));
+    slow.recipe("hello", &recipe("hello", &["sleep 60"]));
+    let ended = slow.larder(["ensure", "all"]).exits(1).stderr;
+    assert!(ended.contains("state `build.timeout`"), "{ended}");
+}
+
+#[test]
 fn an_executor_that_is_gone_fails_the_build_unless_it_may_run_here() {
     let mut cluster = Cluster::start(Options::default());
     let url = cluster.url();

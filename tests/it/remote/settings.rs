@@ -2,7 +2,7 @@
 
 use larder_cluster::{Cluster, Options};
 
-use super::{machine, remote};
+use super::{line, machine, remote};
 use crate::env::TestEnv;
 
 #[test]
@@ -101,4 +101,32 @@ fn problems_are_shown_at_their_places() {
         .set("LARDER_EXECUTOR", "grpc://cluster.example:80");
     let text = env.larder(["ensure", "all"]).exits(2).stderr;
     assert!(text.contains("without encryption"), "{text}");
+}
+
+#[test]
+fn an_executor_is_reached_over_tls_by_those_who_trust_it() {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let names = vec!["127.0.0.1".to_owned()];
+    let parameters = rcgen::CertificateParams::new(names).expect("a name");
+    let certificate = parameters.self_signed(&key).expect("a certificate");
+    let cluster = Cluster::start(Options {
+        tls: Some((certificate.pem(), key.serialize_pem())),
+        ..Options::default()
+    });
+    assert!(cluster.url().starts_with("grpcs://"));
+    let mut env = machine(TestEnv::new(), Some(&cluster));
+    env.set("LARDER_HTTP_RETRIES", "0");
+    let refused = env.larder(["ensure", "all"]).exits(1);
+    assert!(
+        refused.stderr.contains("SSL_CERT_FILE"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(cluster.counts().executes, 0);
+
+    env.write("ca.pem", certificate.pem());
+    env.set("SSL_CERT_FILE", env.path("ca.pem"));
+    let built = env.larder_json(["ensure", "all"]).success();
+    assert_eq!(line(&built, "hello")["outcome"], "built");
+    assert_eq!(cluster.counts().runs, 1);
 }

@@ -283,7 +283,10 @@ pub struct LockedTarget {
 pub fn lock_target(run: &Context, target: &Target) -> Result<LockedTarget> {
     let file = format!(".larder/locks/{}-{}", target.name, target.platform);
     let build = run.subsystem(target).ok().and_then(|s| s.build.as_ref());
-    let waiting = run.waiting.clone().for_build(build.map(|b| b.timeout));
+    let waiting = run
+        .waiting
+        .clone()
+        .for_build(build.map(larder_core::project::Build::time_limit));
     run.events.phase(target, Phase::Waiting, None);
     let lock = FileLock::take(&run.project.root, file, &waiting)?;
     run.events.phase(target, Phase::Checking, None);

@@ -65,7 +65,10 @@ pub fn build(ctx: &Context, target: &Target, reason: &str, waits: &dyn Fn()) -> 
         Ok(Some(path)) => {
             let (folder, name) = (path.parent().unwrap_or(&path), path.file_name());
             let build = request.subsystem.build.as_ref();
-            let waiting = ctx.waiting.clone().for_build(build.map(|b| b.timeout));
+            let waiting = ctx
+                .waiting
+                .clone()
+                .for_build(build.map(larder_core::project::Build::time_limit));
             Some(FileLock::take(folder, name.unwrap_or_default(), &waiting)?)
         }
         Ok(None) | Err(_) => None,

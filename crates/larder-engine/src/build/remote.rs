@@ -285,11 +285,16 @@ impl Work<'_> {
             RemoteEnd::Exited(0) => {}
             RemoteEnd::Exited(code) => return Err(self.failure(&output, code)),
             RemoteEnd::TimedOut => {
-                return Err(Error::failed(format!(
-                    "the commands took longer than {}",
-                    minutes(self.declared.timeout)
-                ))
-                .hint("increase `build.timeout` if this build needs more time"));
+                return Err(match self.declared.timeout {
+                    Some(limit) => {
+                        Error::failed(format!("the commands took longer than {}", minutes(limit)))
+                            .hint("increase `build.timeout` if this build needs more time")
+                    }
+                    None => Error::failed(format!(
+                        "the commands took longer than {place} permits by default"
+                    ))
+                    .hint("state `build.timeout` in the recipe if this build needs more time"),
+                });
             }
         }
         Ok(Some(Taken {

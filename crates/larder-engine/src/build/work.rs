@@ -349,7 +349,7 @@ impl<'a> Work<'a> {
             folder: &self.src,
             out: &self.out,
             log: &self.log,
-            timeout: self.declared.timeout,
+            timeout: self.declared.time_limit(),
         };
         match self.ctx.executor.execute(&action, &self.ctx.cancel)? {
             Execution::Succeeded => Ok(()),
@@ -362,7 +362,7 @@ impl<'a> Work<'a> {
             }
             Execution::TimedOut { command } => Err(Error::failed(format!(
                 "`{command}` took longer than {}",
-                minutes(self.declared.timeout)
+                minutes(self.declared.time_limit())
             ))
             .hint("increase `build.timeout` if this build needs more time")),
         }

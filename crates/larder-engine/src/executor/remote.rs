@@ -53,8 +53,9 @@ pub struct RemoteAction<'a> {
     pub output: String,
     /// What the worker has to be.
     pub properties: BTreeMap<String, String>,
-    /// The maximum time for the script.
-    pub timeout: Duration,
+    /// The maximum time for the script; without it, the executor's own. Many refuse to run an action
+    /// that might take longer than they permit.
+    pub timeout: Option<Duration>,
     /// Separates results that differ although everything else is equal.
     pub salt: Vec<u8>,
 }

@@ -130,7 +130,7 @@ fn action<'a>(folder: &'a Utf8Path, path: &str, empty: &[&str]) -> RemoteAction<
         empty_folders: empty.iter().map(ToString::to_string).collect(),
         output: "out".to_owned(),
         properties: BTreeMap::new(),
-        timeout: Duration::from_secs(1),
+        timeout: Some(Duration::from_secs(1)),
         salt: Vec::new(),
     }
 }
@@ -248,7 +248,7 @@ fn a_change_of_the_action_changes_its_digest() {
             ..base.clone()
         },
         RemoteAction {
-            timeout: Duration::from_secs(2),
+            timeout: None,
             ..base.clone()
         },
         RemoteAction {

@@ -120,7 +120,7 @@ pub fn action<'a>(src: &'a Utf8Path, script: &str) -> RemoteAction<'a> {
         empty_folders: vec!["out".to_owned()],
         output: "out".to_owned(),
         properties: BTreeMap::from([("OSFamily".to_owned(), "linux".to_owned())]),
-        timeout: Duration::from_mins(1),
+        timeout: Some(Duration::from_mins(1)),
         salt: b"key version 1".to_vec(),
     }
 }

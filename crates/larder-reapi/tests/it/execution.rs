@@ -84,7 +84,7 @@ fn an_action_that_runs_too_long_is_ended_there() {
     let (cluster, folders) = (cluster(), Folders::new(&[]));
     let client = client(&cluster);
     let mut action = folders.action("sleep 60");
-    action.timeout = Duration::from_millis(100);
+    action.timeout = Some(Duration::from_millis(100));
     let ended = |action| {
         let prepared = prepare(&client, action);
         prepared

@@ -125,7 +125,7 @@ fn build(mode: &str, client: &Client, src: &Utf8Path, out: &Utf8Path, number: us
         empty_folders: vec!["out".to_owned()],
         output: "out".to_owned(),
         properties: BTreeMap::new(),
-        timeout: Duration::from_mins(1),
+        timeout: Some(Duration::from_mins(1)),
         salt: b"1".to_vec(),
     };
     let prepared = client.prepare(&action, &cancel).expect("an action");

@@ -24,10 +24,17 @@ pub struct Build {
     pub commands: Vec<Template>,
     /// The platforms that a build on this machine can produce.
     pub platforms: BuildPlatforms,
-    /// The time limit; by default one hour.
-    pub timeout: Duration,
+    /// The time limit that the recipe states.
+    pub timeout: Option<Duration>,
     /// The worker that may run it on an executor, if the recipe promises that it is hermetic.
     pub remote: Option<RemoteBuild>,
+}
+
+impl Build {
+    /// The longest time that the commands may take on this machine.
+    pub fn time_limit(&self) -> Duration {
+        self.timeout.unwrap_or(Duration::from_hours(1))
+    }
 }
 
 /// The worker that a build needs on an executor.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::Duration;
 
 use crate::model::{FileName, Os};
 use crate::project::domain::{
@@ -12,10 +11,7 @@ use crate::project::syntax::decode::{At, NonEmpty, Pairs, Reader, distinct};
 use crate::project::template::Template;
 use crate::project::typed::platform_words::HostOrAll;
 use crate::project::typed::recipe::{RawBuild, RawBuildPlatforms, RawRemote, RawSource};
-use crate::project::typed::words::{Flag, LinksWord, Timeout};
-
-/// The time limit of a build whose recipe has no `timeout:`.
-const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
+use crate::project::typed::words::{Flag, LinksWord};
 
 pub(super) fn build(
     raw: &RawBuild,
@@ -110,13 +106,7 @@ pub(super) fn build(
             .collect(),
         commands: commands.into_iter().map(|at| Template(at.value)).collect(),
         platforms,
-        timeout: raw.timeout.as_ref().map_or(
-            DEFAULT_TIMEOUT,
-            |At {
-                 value: Timeout(time),
-                 ..
-             }| *time,
-        ),
+        timeout: raw.timeout.as_ref().map(|at| at.value.0),
         remote: remote(raw, is_crate, reader),
     })
 }

@@ -174,7 +174,7 @@ keys! {
         "platforms" platforms: RawBuildPlatforms,
             since "0.1.0", default "`host`", example "all";
         /// The longest time that a build may take, such as `90s`, `30m` or `1h30m`; at most a week.
-        /// The default is `1h`.
+        /// The default is `1h` on this machine; an executor has its own.
         "timeout" timeout: At<Timeout>,
             since "0.1.0", default "`1h`", example "30m";
         /// Lets the build run on the executor of your own config.yml, or take its result from there.
