@@ -4,6 +4,7 @@
 mod containers;
 mod published_names;
 mod publisher;
+mod remote;
 
 use std::process::Stdio;
 
@@ -60,14 +61,6 @@ fn the_minimal_example_works() {
         ["hello=built"]
     );
     assert_eq!(run(&env, "hello", &[]), "hi v1.0.0\n");
-}
-
-#[test]
-fn the_remote_example_works_without_a_cluster() {
-    let env = example("remote");
-    let built = env.larder_json(["ensure", "all"]).success();
-    assert_eq!(built.outcomes(), ["hello=built"]);
-    assert_eq!(run(&env, "hello", &[]), "hello v1.0.0\n");
 }
 
 #[test]
