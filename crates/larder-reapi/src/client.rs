@@ -17,6 +17,7 @@ use larder_engine::executor::remote::{
 use larder_remote::http::Settings;
 use re::action_cache_client::ActionCacheClient;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 use tonic::Code;
 
 use crate::action::Described;
@@ -28,11 +29,17 @@ use crate::session::{LONGEST_MESSAGE, Session, Tuning};
 use crate::upload::{Blobs, Content};
 use crate::wire::BlobId;
 
+/// How many input roots are read at once. That is work for processors and disks, and each root that is
+/// read takes memory for all its files, until it turns out to be one that another action has.
+const READ_AT_ONCE: usize = 16;
+
 /// A client of one cluster, for all actions of a run.
 #[derive(Debug)]
 pub struct Client {
     session: Arc<Session>,
     inputs: Inputs,
+    /// How many input roots are read at once: more only take memory.
+    reading: Semaphore,
     /// Taken when it ends.
     runtime: Option<Runtime>,
 }
@@ -53,6 +60,7 @@ impl Client {
         Ok(Self {
             session,
             inputs: Inputs::default(),
+            reading: Semaphore::new(READ_AT_ONCE),
             runtime: Some(runtime),
         })
     }
@@ -114,6 +122,8 @@ impl RemoteExecutor for Client {
         action: &RemoteAction<'a>,
         cancel: &Cancel,
     ) -> Result<Box<dyn PreparedAction + 'a>> {
+        let reading = async { Ok(self.reading.acquire().await) };
+        let _turn = self.wait(cancel, &Running::default(), reading)?;
         let root = self.inputs.root(action, cancel)?;
         Ok(Box::new(Prepared {
             client: self,
