@@ -1,4 +1,4 @@
-//! `larder release` is killed before and after each request that it makes. Readers see the whole asset
+//! `larder release` and `larder hub copy` are killed before and after each request that they make. Readers see the whole asset
 //! or none; the next run completes the release, and the run after it writes nothing.
 //!
 //! An ordinary test run takes the first and the last request and some between them; all of them are
@@ -51,6 +51,14 @@ fn sweep_all(kind: Kind) {
     let release_first = || drop(first.larder(release(AMD)).success());
     let replace = [&release(AMD)[..], &["--replace"]].concat();
     run("a replacement", &replace, &release_first, &both[..1]);
+    team.place.empty();
+    author.larder(release(AMD)).success();
+    other.larder(release(ARM)).success();
+    let mirror = author.base().join("mirror").to_string();
+    let hub = team.place.argument();
+    author.larder(["hub", "copy", &hub, &mirror]).success();
+    let copy = ["hub", "copy", &mirror, &hub, "--tag", TAG];
+    run("a copy", &copy, &prepare_nothing, &both);
 }
 
 /// What is killed, and what is there before.
@@ -83,28 +91,7 @@ impl Scene<'_> {
         team.place.empty();
         (self.prepare)();
         let before = team.place.files(TAG);
-        team.place.arm(n, side);
-        let mut command = author.command(self.args);
-        let mut child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("larder");
-        let ended = loop {
-            if team.place.struck() {
-                child.kill().expect("killed");
-                break child.wait().expect("its end");
-            }
-            if let Some(ended) = child.try_wait().expect("its state") {
-                break ended;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        };
-        assert!(
-            !ended.success() || !team.place.struck(),
-            "{context}: it ended by itself"
-        );
-        team.place.disarm();
+        kill(&team.place, author, self.args, (n, side), context);
         // Readers see it whole or not at all; what was there is still there.
         let reader = team.machine("reader");
         let args = [&ensure(AMD)[..], &["--source", "managed"]].concat();
@@ -122,17 +109,7 @@ impl Scene<'_> {
                 "{context}"
             );
         }
-        // A lock that the killed one left is stale after minutes: for the next run they have passed.
-        if team.place.kind() == Kind::S3 {
-            team.place.wire.fault(Fault {
-                place: SERVER,
-                method: Some("HEAD"),
-                contains: "/.lock-",
-                act: Act::Later(3600),
-            });
-        }
-        author.larder(self.args).success();
-        team.place.wire.heal();
+        run_later(&team.place, author, self.args);
         team.assert_whole(TAG, self.assets, context);
         team.place.mark();
         author.larder(self.args).success();
@@ -144,8 +121,48 @@ impl Scene<'_> {
     }
 }
 
+/// Runs larder and kills it at a request.
+pub fn kill(place: &Place, env: &TestEnv, args: &[&str], (n, side): (usize, Side), context: &str) {
+    place.arm(n, side);
+    let mut command = env.command(args);
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("larder");
+    let ended = loop {
+        if place.struck() {
+            child.kill().expect("killed");
+            break child.wait().expect("its end");
+        }
+        if let Some(ended) = child.try_wait().expect("its state") {
+            break ended;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    assert!(
+        !ended.success() || !place.struck(),
+        "{context}: it ended by itself"
+    );
+    place.disarm();
+}
+
+/// Runs larder an hour after one that was killed: a lock that it left is stale by then.
+pub fn run_later(place: &Place, env: &TestEnv, args: &[&str]) {
+    if place.kind() == Kind::S3 {
+        place.wire.fault(Fault {
+            place: SERVER,
+            method: Some("HEAD"),
+            contains: "/.lock-",
+            act: Act::Later(3600),
+        });
+    }
+    env.larder(args).success();
+    place.wire.heal();
+}
+
 /// The numbers of the requests that are taken.
-fn chosen(all: usize, side: Side) -> Vec<usize> {
+pub fn chosen(all: usize, side: Side) -> Vec<usize> {
     let sample = match std::env::var("LARDER_TEST_KILL").as_deref() {
         Ok("full") => return (1..=all).collect(),
         Ok(number) => number.parse().expect("`full` or a number"),

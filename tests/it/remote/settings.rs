@@ -68,6 +68,11 @@ fn problems_are_shown_at_their_places() {
             "can't be built remotely",
         ),
         ("image:", "imag:", "image"),
+        (
+            "ISA: ",
+            "ISA: un",
+            "larder knows no workers whose `ISA` is `un",
+        ),
     ] {
         env.write("subsystems/hello/recipe.yml", whole.replace(from, to));
         let text = env.larder(["check"]).exits(2).stderr;

@@ -25,7 +25,7 @@ use larder_core::error::{Error, Kind, Result};
 use larder_core::fs;
 use larder_core::human;
 use larder_core::keys::inputs::ENCODING;
-use larder_core::model::{Platform, SourceKind, Target};
+use larder_core::model::{SourceKind, Target};
 use larder_core::project::{Build, BuildPlatforms, RemoteBuild, Subsystem};
 
 /// The longest part of what the commands printed that an error shows apart from the log.
@@ -68,7 +68,7 @@ pub fn used_for<'a>(
         return None;
     }
     let can = match &declared.platforms {
-        BuildPlatforms::Host => build.worker() == Some(target.platform),
+        BuildPlatforms::Host => build.worker() == Ok(target.platform),
         BuildPlatforms::All => true,
         BuildPlatforms::List(list) => list.contains(&target.platform),
     };
@@ -130,13 +130,12 @@ impl Work<'_> {
         let mut folders: BTreeMap<String, Utf8PathBuf> = BTreeMap::new();
         for need in self.needs() {
             let target = self.ctx.project.host_target(need);
-            if remote.build.worker() != Some(target.platform) {
+            let worker = remote.build.worker();
+            if worker != Ok(target.platform) {
                 if !remote.executes {
                     return Ok(None);
                 }
-                let worker = remote.build.worker();
-                let worker =
-                    worker.map_or_else(|| "unknown".to_owned(), |p: Platform| p.to_string());
+                let worker = worker.map_or_else(|_| "unknown".to_owned(), |it| it.to_string());
                 return Err(Error::failed(format!(
                     "the build needs `{need}`, which is installed here for {}, and the worker's platform is {worker}",
                     target.platform

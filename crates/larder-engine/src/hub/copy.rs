@@ -342,7 +342,7 @@ impl Copying<'_> {
             None
         };
         let mut is_staged = false;
-        if !uploads.is_empty() || attest.is_some() {
+        if !uploads.is_empty() || attest.is_some() || self.lacks_derived(assets, there)? {
             for (asset, ..) in &texts {
                 self.ctx.events.send(Event::Phase {
                     target: asset.target.clone(),

@@ -1,5 +1,5 @@
 //! What goes with the release of a subsystem beside its assets: the attached files, which describe
-//! it as a whole, and the attachments, which joined it.
+//! it as a whole, the attachments, which joined it, and the derived files, which the other hub makes.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,28 @@ use crate::events::Level;
 use larder_core::error::{Error, Result};
 use larder_core::model::AssetName;
 use larder_remote::hub::attached::{PROVENANCE, SBOM, sbom_of};
+use larder_remote::hub::derived::CHECKSUMS;
 use larder_remote::hub::{Attachment, HubPublisher, LocalFile, PlainFile, Release};
 
 impl Copying<'_> {
+    /// Whether the derived files of the other hub lack an asset that it has: a copy was interrupted
+    /// before it wrote them. `checksums.txt` is the last of them.
+    pub(super) fn lacks_derived(&self, assets: &[Asset], there: Option<&Release>) -> Result<bool> {
+        let Some(there) = there else {
+            return Ok(false);
+        };
+        let sums = self.to.small_file(&there.tag, &CHECKSUMS.parse()?)?;
+        let sums = String::from_utf8_lossy(sums.as_deref().unwrap_or_default()).into_owned();
+        let is_in_it = |asset: &Asset| {
+            let mut names = sums.lines().filter_map(|line| line.split_once("  "));
+            names.any(|(_, name)| name == asset.name.as_str())
+        };
+        Ok(assets
+            .iter()
+            .filter(|asset| there.listed(&asset.name).is_some())
+            .any(|asset| !is_in_it(asset)))
+    }
+
     /// The attached files, if this hub has them all, the other one has no assets besides, and lacks
     /// any of them: they describe the release as a whole.
     pub(super) fn attached(

@@ -30,6 +30,9 @@ pub struct Build {
     pub remote: Option<RemoteBuild>,
 }
 
+/// The properties that name a worker's processor; the first that is there counts.
+const PROCESSOR_PROPERTIES: [&str; 3] = ["ISA", "Arch", "cpu_arch"];
+
 impl Build {
     /// The longest time that the commands may take on this machine.
     pub fn time_limit(&self) -> Duration {
@@ -62,25 +65,25 @@ impl RemoteBuild {
         all
     }
 
-    /// The platform of the worker; `None` if the properties name one that larder does not know.
-    pub fn worker(&self) -> Option<Platform> {
+    /// The platform of the worker; otherwise the name of the property whose value larder does not know.
+    pub fn worker(&self) -> Result<Platform, &'static str> {
         let os = match self.properties.get(OS_PROPERTY) {
-            Some(text) => text.parse::<Os>().ok()?,
+            Some(text) => text.parse::<Os>().map_err(|_| OS_PROPERTY)?,
             None => Os::Linux,
         };
-        let named = ["ISA", "Arch", "cpu_arch"]
+        let named = PROCESSOR_PROPERTIES
             .into_iter()
-            .find_map(|name| self.properties.get(name));
-        let arch = match named.map(|text| text.to_ascii_lowercase()) {
+            .find_map(|name| Some((name, self.properties.get(name)?)));
+        let arch = match named.map(|(name, text)| (name, text.to_ascii_lowercase())) {
             None => Arch::Amd64,
-            Some(text) => match text.as_str() {
+            Some((name, text)) => match text.as_str() {
                 "arm-a64" => Arch::Arm64,
                 "arm-a32" => Arch::Arm,
                 "x86-32" => Arch::I386,
-                other => other.parse().ok()?,
+                other => other.parse().map_err(|_| name)?,
             },
         };
-        Some(Platform {
+        Ok(Platform {
             os,
             arch,
             libc: None,

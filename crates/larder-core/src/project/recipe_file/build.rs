@@ -89,6 +89,7 @@ pub(super) fn build(
             BuildPlatforms::List(distinct("platforms", list, reader))
         }
     };
+    let remote = remote(raw, is_crate, &platforms, reader);
     Some(Build {
         needs: distinct("needs", raw.needs.clone().unwrap_or_default(), reader),
         tools,
@@ -107,13 +108,18 @@ pub(super) fn build(
         commands: commands.into_iter().map(|at| Template(at.value)).collect(),
         platforms,
         timeout: raw.timeout.as_ref().map(|at| at.value.0),
-        remote: remote(raw, is_crate, reader),
+        remote,
     })
 }
 
 /// The worker that may run the build elsewhere. Such a build must promise that it needs nothing of
 /// this machine.
-fn remote(raw: &RawBuild, is_crate: bool, reader: &mut Reader<'_>) -> Option<RemoteBuild> {
+fn remote(
+    raw: &RawBuild,
+    is_crate: bool,
+    platforms: &BuildPlatforms,
+    reader: &mut Reader<'_>,
+) -> Option<RemoteBuild> {
     let place = raw.span("remote")?;
     if !matches!(
         raw.hermetic,
@@ -161,10 +167,25 @@ fn remote(raw: &RawBuild, is_crate: bool, reader: &mut Reader<'_>) -> Option<Rem
         }
         checked.insert(name.value.clone(), value.value.0.clone());
     }
-    Some(RemoteBuild {
+    let remote = RemoteBuild {
         image: image.as_ref()?.value.0.clone(),
         properties: checked,
-    })
+    };
+    // It would be built on this machine, and nobody would know why.
+    if let (Err(unknown), BuildPlatforms::Host) = (remote.worker(), platforms)
+        && let Some((_, Some(value))) = properties
+            .iter()
+            .flat_map(|Pairs(pairs)| pairs)
+            .find(|(name, _)| name.value == unknown)
+    {
+        reader.problem(
+            &value.span,
+            format!("larder knows no workers whose `{unknown}` is `{}`", value.value.0),
+            "write OSFamily as linux or macos, and ISA as x86-64 or arm-a64; for other workers list \
+             `build.platforms`",
+        );
+    }
+    Some(remote)
 }
 
 fn build_source(
