@@ -115,7 +115,8 @@ pub(crate) async fn run(state: &State, action: Digest) -> Result<re::ActionResul
         .current_dir(folder.path().join(&command.working_directory))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     #[cfg(unix)]
     child.process_group(0);
     let child = child.spawn().map_err(io)?;

@@ -4,7 +4,9 @@ use std::net::TcpListener as Handed;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use larder_core::error::{Error, Result};
+#[cfg(unix)]
+use larder_core::error::Error;
+use larder_core::error::Result;
 use larder_core::{fs, staging};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};

@@ -1,11 +1,14 @@
 //! The signals that the agent gets.
 
-use larder_core::error::{Error, Result};
+#[cfg(unix)]
+use larder_core::error::Error;
+use larder_core::error::Result;
 use larder_process::Signal;
 use tokio::sync::mpsc;
 
 /// What a signal means.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "there is nothing to pass on"))]
 pub enum Received {
     /// End.
     End(i32),

@@ -6,6 +6,10 @@
 
 /// What happened.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "only inotify tells them")
+)]
 pub enum Notice {
     /// A file was created or written to, and it may be written to further.
     Written(String),
