@@ -12,7 +12,8 @@ tools=$PWD/target/oracles
 export PATH=${JUDGES:+$JUDGES:}$tools/bin:$tools/channels/npm/node_modules/.bin:$PATH
 fake=${2:-}
 if [ -z "$fake" ]; then
-    cargo build --quiet --locked --example fake_github
+    # Examples are built with the tests.
+    cargo test --quiet --locked --no-run
     fake=${CARGO_TARGET_DIR:-target}/debug/examples/fake_github
 fi
 fake=$(realpath "$fake")

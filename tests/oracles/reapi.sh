@@ -12,8 +12,8 @@ if [ ! -x "$venv/bin/bgd" ]; then
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check buildgrid==0.4.4
 fi
-# The whole workspace, because its dependencies were compiled for the tests with these features.
-cargo build --quiet --locked --workspace --example remote_load
+# Examples are built with the tests. `cargo build` would compile half of the dependencies again, with other features.
+cargo test --quiet --locked --no-run
 load=${CARGO_TARGET_DIR:-target}/debug/examples/remote_load
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
