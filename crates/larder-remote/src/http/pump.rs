@@ -5,8 +5,8 @@
 //! 1. With a strong validator (an `ETag` without `W/`, or a `Last-Modified` a minute older than the
 //!    answer's `Date`) it asks for the rest with `Range` and `If-Range`. Only a 206 for exactly
 //!    that position, with the same size and `ETag`, is appended, or a 200 that names the position.
-//! 2. In every other case (any other 200, another position, another size, 416, no validator) it reads from
-//!    the start. Bytes that the reader already has can't be taken back, so the pump compares: the
+//! 2. In every other case (any other 200, another position, another size, 416, no validator) it
+//!    reads from the start. Bytes that the reader already has can't be taken back, so the pump compares: the
 //!    first bytes of the new body must have the checksum of what was delivered; then it delivers
 //!    the rest. If the checksums differ, the file changed during the transfer, which is an
 //!    `Integrity` error; a new transfer may succeed. A CRC is enough to distinguish a new file from

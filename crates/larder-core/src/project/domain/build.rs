@@ -30,9 +30,6 @@ pub struct Build {
     pub remote: Option<RemoteBuild>,
 }
 
-/// The properties that name a worker's processor; the first that is there counts.
-const PROCESSOR_PROPERTIES: [&str; 3] = ["ISA", "Arch", "cpu_arch"];
-
 impl Build {
     /// The longest time that the commands may take on this machine.
     pub fn time_limit(&self) -> Duration {
@@ -55,6 +52,9 @@ pub const IMAGE_PROPERTY: &str = "container-image";
 /// The property of a worker that names its operating system.
 pub const OS_PROPERTY: &str = "OSFamily";
 
+/// The properties that name a worker's processor; the first that is there counts.
+const PROCESSOR_PROPERTIES: [&str; 3] = ["ISA", "Arch", "cpu_arch"];
+
 impl RemoteBuild {
     /// All properties that a worker needs.
     pub fn worker_properties(&self) -> BTreeMap<String, String> {
@@ -65,7 +65,7 @@ impl RemoteBuild {
         all
     }
 
-    /// The platform of the worker; otherwise the name of the property whose value larder does not know.
+    /// The platform of the worker, or the name of the property whose value larder does not know.
     pub fn worker(&self) -> Result<Platform, &'static str> {
         let os = match self.properties.get(OS_PROPERTY) {
             Some(text) => text.parse::<Os>().map_err(|_| OS_PROPERTY)?,
