@@ -247,6 +247,12 @@ impl Agent<'_> {
         }
     }
 
+    /// Waits until the log says something.
+    #[track_caller]
+    pub fn says(&self, text: &str) {
+        self.wait(text, || self.log().contains(text));
+    }
+
     /// Waits until a version is in a state, and gives the child's process id.
     #[track_caller]
     pub fn wait_for(&self, version: &str, state: &str) -> u64 {

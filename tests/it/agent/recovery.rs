@@ -22,7 +22,7 @@ fn the_child_of_a_killed_agent_is_taken_over() {
     agent.kill();
     assert!(runs(pid));
     let agent = site.start();
-    agent.wait("the child", || agent.log().contains("is taken over"));
+    agent.says("is taken over");
     assert_eq!(agent.wait_for("1.0.0", "running"), pid);
     // It is watched as its own.
     kill(&pid.to_string(), "KILL");
@@ -33,7 +33,7 @@ fn the_child_of_a_killed_agent_is_taken_over() {
     let new = site.status()["pid"].as_u64().expect("a pid");
     agent.kill();
     let agent = site.start();
-    agent.wait("the child", || agent.log().contains("is taken over"));
+    agent.says("is taken over");
     agent.stop();
     assert!(!runs(new));
     assert_eq!(site.starts(), ["1.0.0", "1.0.0"]);
@@ -151,7 +151,7 @@ fn what_runs_keeps_running_without_a_server() {
     let pid = {
         let agent = site.start();
         let pid = agent.wait_for("1.0.0", "running");
-        agent.wait("the message", || agent.log().contains("can't be asked"));
+        agent.says("can't be asked");
         agent.kill();
         pid
     };
@@ -172,7 +172,7 @@ fn heartbeats_keep_their_rhythm_while_the_server_is_away() {
     let watches = site.fleet().state().watches();
     assert!(watches >= 1);
     site.fleet().stop();
-    agent.wait("the message", || agent.log().contains("can't be asked"));
+    agent.says("can't be asked");
     site.fleet().state().heartbeats.clear();
     site.fleet().restart();
     agent.wait("the stream", || site.fleet().state().watches() > watches);
@@ -217,7 +217,7 @@ fn a_damaged_binary_is_fetched_again_before_it_is_started() {
     crate::env::flip_bit(&site.env.path(format!("data/binaries/{digest}/{NAME}")));
     let agent = site.start();
     agent.wait_for("1.0.0", "running");
-    assert!(agent.log().contains("fetched again"), "{}", agent.log());
+    agent.says("fetched again");
     agent.stop();
     assert_eq!(site.starts(), ["1.0.0", "1.0.0"]);
 }

@@ -73,7 +73,7 @@ fn nothing_there_is_waited_for() {
     site.configure_with_health("channel = \"stable\"", "");
     let agent = site.start();
     agent.wait("waiting", || site.status()["state"] == "waiting");
-    agent.wait("why", || agent.log().contains("no channel `stable`"));
+    agent.says("no channel `stable`");
     agent.stop();
     site.configure_with_health("", "");
     let agent = site.start();

@@ -45,7 +45,7 @@ fn changes_are_noticed_within_two_seconds() {
     assert!(serving.wait("a link in the folder", has(b"three")) < SOON);
     // All of this needs no second walk through the folder.
     assert_eq!(serving.metric("index_walks_total"), 1);
-    assert!(serving.log().contains("away is not registered"));
+    serving.says("away is not registered");
 }
 
 #[test]

@@ -170,6 +170,13 @@ impl Serving {
         start.elapsed()
     }
 
+    /// Waits until the log says something: it may be written by another thread than the one whose
+    /// work a test has seen.
+    #[track_caller]
+    pub fn says(&self, text: &str) {
+        self.wait(text, |serving| serving.log().contains(text));
+    }
+
     /// The resident memory, in MB.
     pub fn memory(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());

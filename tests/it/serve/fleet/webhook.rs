@@ -69,13 +69,13 @@ fn deliveries_are_signed_and_tried_until_they_are_taken() {
     assert_eq!(seen[0].method, "POST");
     assert_eq!(seen[0].path, "/hook");
     assert_eq!(seen[0].header("content-type"), Some("application/json"));
+    serving.says("the webhook takes events again");
     let log = serving.log();
     assert_eq!(
         log.matches("the webhook does not take events").count(),
         1,
         "{log}"
     );
-    assert!(log.contains("the webhook takes events again"), "{log}");
     assert!(!log.contains("the secret"), "{log}");
 }
 
@@ -126,11 +126,7 @@ fn only_wanted_events_are_sent_and_refused_ones_are_left_out() {
     serving.wait("deliveries", |_| receiver.count() >= 4);
     let ids: Vec<u64> = receiver.seen().iter().map(id).collect();
     assert_eq!(ids, [2, 3, 4, 5]);
-    assert!(
-        serving.log().contains("the webhook refuses event 2"),
-        "{}",
-        serving.log()
-    );
+    serving.says("the webhook refuses event 2");
 }
 
 #[test]

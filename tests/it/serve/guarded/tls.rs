@@ -112,11 +112,7 @@ fn both_versions_of_http_are_spoken_over_tls() {
     tokens(&env);
     pair().write(&env);
     let serving = start(&env, &["--tokens", "tokens.yml", "--private"]);
-    assert!(
-        serving.log().contains("listening on https://"),
-        "{}",
-        serving.log()
-    );
+    serving.says("listening on https://");
     let target = format!("/binaries/{FILE}");
     let header = format!("Authorization: {}", bearer("read"));
     for (option, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
