@@ -125,10 +125,16 @@ impl Site {
         );
     }
 
-    /// The configuration with checks of the child's health.
+    /// The configuration with checks of the child's health, which a busy machine gives long enough
+    /// to start.
     pub fn configure_with_health(&self, agent: &str, storage: &str) {
+        self.configure_with_grace("20s", agent, storage);
+    }
+
+    /// The same for a child that may not become healthy, so that a test waits for the grace.
+    pub fn configure_with_grace(&self, grace: &str, agent: &str, storage: &str) {
         let health = format!(
-            "health = {{http = \"http://127.0.0.1:{}/health\", interval = \"50ms\", grace = \"5s\", \
+            "health = {{http = \"http://127.0.0.1:{}/health\", interval = \"50ms\", grace = \"{grace}\", \
              passes = 2, failures = 2}}\n{storage}",
             self.port
         );

@@ -7,9 +7,13 @@ use super::*;
 
 /// A site whose agent runs version 1.0.0, which has held.
 fn running(site: &Site) -> Agent<'_> {
+    running_with_grace(site, "20s")
+}
+
+fn running_with_grace<'a>(site: &'a Site, grace: &str) -> Agent<'a> {
     site.upload("1.0.0", Behaviour::Good);
     site.offer("1.0.0", "");
-    site.configure_with_health("", "stop_grace = \"1s\"");
+    site.configure_with_grace(grace, "", "stop_grace = \"1s\"");
     let agent = site.start();
     agent.wait_for("1.0.0", "running");
     agent
@@ -84,7 +88,7 @@ fn bad_versions_are_taken_back() {
         Behaviour::Sick,
     ] {
         let site = Site::with_fleet();
-        let agent = running(&site);
+        let agent = running_with_grace(&site, "5s");
         let digest = site.upload("2.0.0", behaviour);
         site.offer("2.0.0", "r-1");
         agent.wait_for("1.0.0", "returned");

@@ -156,7 +156,7 @@ fn html_pages_empty_bodies_and_rate_limits_are_not_taken_for_assets() {
             .kind(),
         Kind::Unavailable
     );
-    assert!(began.elapsed() < Duration::from_secs(3));
+    assert!(began.elapsed() < Duration::from_secs(30));
 }
 
 #[test]

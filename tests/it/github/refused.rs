@@ -92,5 +92,5 @@ fn an_unreachable_api_is_reported_quickly() {
         publish(&writer, &package).unwrap_err().kind(),
         Kind::Unavailable
     );
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(30));
 }

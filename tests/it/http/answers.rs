@@ -122,7 +122,7 @@ fn a_missing_answer_times_out() {
     let small = client.get_small(Request::get(&url).unwrap(), 100);
     assert_eq!(small.unwrap_err().kind(), Kind::Unavailable);
     assert!(
-        started.elapsed() < Duration::from_secs(4),
+        started.elapsed() < Duration::from_secs(15),
         "{:?}",
         started.elapsed()
     );
@@ -170,7 +170,7 @@ fn an_unreachable_host_is_tried_once_per_run() {
         });
         assert_eq!(client.moved().requests, 1, "{host}");
         assert!(
-            started.elapsed() < Duration::from_secs(5),
+            started.elapsed() < Duration::from_secs(15),
             "{:?}",
             started.elapsed()
         );

@@ -323,7 +323,7 @@ fn a_small_answer_that_drips_is_given_up_soon() {
         "{error}"
     );
     assert!(
-        started.elapsed() < Duration::from_secs(4),
+        started.elapsed() < Duration::from_secs(15),
         "{:?}",
         started.elapsed()
     );

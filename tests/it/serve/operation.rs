@@ -19,7 +19,7 @@ fn a_signal_stops_the_server() {
         serving.signal(signal);
         assert_eq!(serving.end(), Some(0));
         // Idle connections are closed at once.
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < Duration::from_secs(15));
         assert!(idle.is_closed());
     }
 }

@@ -94,7 +94,7 @@ fn interrupted_by(name: &str, number: i32) {
     );
     let output = child.wait_with_output().unwrap();
     assert!(
-        start.elapsed() < Duration::from_secs(5),
+        start.elapsed() < Duration::from_secs(15),
         "{name}: {:?}",
         start.elapsed()
     );
@@ -220,7 +220,7 @@ fn an_interrupted_tool_check_and_verify_end_too() {
         let start = Instant::now();
         let code = child.wait().unwrap().code();
         assert!(
-            start.elapsed() < Duration::from_secs(5),
+            start.elapsed() < Duration::from_secs(15),
             "{what}: {:?}",
             start.elapsed()
         );

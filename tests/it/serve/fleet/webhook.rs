@@ -21,8 +21,18 @@ fn make(serving: &Serving, versions: &[&str]) {
 
 fn config(env: &TestEnv, url: &str, more: &str) {
     env.write("hooks/secret", "the secret\n");
-    let text = format!("url: {url}/hook\nsecret_file: secret\ntimeout: 500ms\n{more}");
+    let text = format!("url: {url}/hook\nsecret_file: secret\ntimeout: 2s\n{more}");
     env.write("hooks/webhook.yml", text);
+}
+
+/// Waits until the server has noted that an event was taken: before that it may send it again.
+#[track_caller]
+fn noted(serving: &Serving, env: &TestEnv, number: u64) {
+    serving.wait("the note", |_| {
+        let position: Value =
+            serde_json::from_str(&env.read(".larder/serve/webhook.json")).expect("JSON");
+        position["delivered"] == number
+    });
 }
 
 const OPTIONS: [&str; 2] = ["--webhook", "hooks/webhook.yml"];
@@ -102,6 +112,7 @@ fn a_receiver_that_was_away_loses_nothing_across_restarts() {
     serving.wait("deliveries", |_| receiver.count() >= before + 5);
     let ids: Vec<u64> = receiver.seen()[before..].iter().map(id).collect();
     assert_eq!(ids, [1, 2, 3, 4, 5]);
+    noted(&serving, &env, 5);
     assert_eq!(serving.stop(), Some(0));
     // What was taken is not sent again.
     let before = receiver.count();

@@ -176,7 +176,7 @@ fn the_deadline_ends_what_never_ends() {
     assert_eq!(serving.end(), Some(0));
     let took = start.elapsed();
     assert!(
-        took >= Duration::from_millis(900) && took < Duration::from_secs(2),
+        took >= Duration::from_millis(900) && took < Duration::from_secs(15),
         "{took:?}"
     );
 }
