@@ -2,6 +2,7 @@
 # Builds larder for Windows and for arm64 Linux, and runs the main flow there: in wine, and under qemu.
 #
 #   tests/cross/run.sh            LARDER_CI_CROSS=0 leaves it out
+#   tests/cross/run.sh tools      only installs what is missing
 #   tests/cross/run.sh build      only compiles, as long as that takes
 #
 # It installs what is missing where it can (Debian, as root). The standard libraries come from rustup, or else from Debian's own
@@ -72,6 +73,7 @@ else
     windows=("${debian[@]}" RUSTC_BOOTSTRAP=1 /usr/bin/cargo build -Z "build-std=std,panic_abort")
     arm64=("${debian[@]}" /usr/bin/cargo build)
 fi
+[ "${1:-}" != tools ] || exit 0
 export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=x86_64-w64-mingw32-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 

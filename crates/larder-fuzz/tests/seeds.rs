@@ -86,7 +86,7 @@ macro_rules! fuzzed {
 
 fuzzed! {
     archive: 400,
-    checksums: 20_000,
+    checksums: 10_000,
     executable: 2_000,
     http: 20_000,
     ignore: 600,
@@ -98,7 +98,7 @@ fuzzed! {
     stamp: 20_000,
     state: 2_000,
     template: 1_500,
-    words: 10_000,
+    words: 2_500,
 }
 
 #[test]

@@ -73,6 +73,37 @@ fn a_hub_on_github_is_mirrored_into_a_folder_and_read_from_there() {
     assert!(github.log().is_empty(), "{:?}", github.log());
 }
 
+/// A copy can't complete an immutable release: it leaves it as it is, with or without derived files.
+#[test]
+fn a_copy_to_an_immutable_release_that_lacks_its_checksums_writes_nothing() {
+    let (env, github) = with_github();
+    env.larder(["ensure", "all", "--platform", "all"]).success();
+    env.larder(["release", "all", "--platform", "all"])
+        .success();
+    env.larder(["hub", "copy", "github:acme/tools", "mirror"])
+        .success();
+    github.with_repo("acme/tools", |repo| {
+        for release in &mut repo.releases {
+            release.immutable = true;
+            let before = release.assets.len();
+            release.assets.retain(|asset| asset.name != "checksums.txt");
+            assert_eq!(release.assets.len(), before - 1, "{}", release.tag);
+        }
+    });
+    github.clear_log();
+    let back = ["hub", "copy", "mirror", "github:acme/tools", "--json"];
+    for _ in 0..2 {
+        let copied = env.larder(back).success();
+        assert_eq!(
+            copied.stdout.matches("\"outcome\":\"up-to-date\"").count(),
+            4,
+            "{}",
+            copied.stdout
+        );
+    }
+    assert!(github.writes().is_empty(), "{:?}", github.writes());
+}
+
 #[test]
 fn gc_leaves_what_a_locked_ensure_needs() {
     let env = project("");
