@@ -74,13 +74,15 @@ else
     arm64=("${debian[@]}" /usr/bin/cargo build)
 fi
 [ "${1:-}" != tools ] || exit 0
+# Little is compressed there.
+quick=(--config profile.dev.package.zstd-sys.opt-level=0 --config profile.dev.package.libdeflate-sys.opt-level=0)
 export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=x86_64-w64-mingw32-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 
 say "larder for arm64 Linux"
-within_budget "${arm64[@]}" --quiet --locked --target aarch64-unknown-linux-gnu --bin larder
+within_budget "${arm64[@]}" "${quick[@]}" --quiet --locked --target aarch64-unknown-linux-gnu --bin larder
 say "larder for Windows"
-within_budget "${windows[@]}" --quiet --locked --target x86_64-pc-windows-gnu --bin larder
+within_budget "${windows[@]}" "${quick[@]}" --quiet --locked --target x86_64-pc-windows-gnu --bin larder
 say "both are compiled"
 [ "${1:-}" != build ] || exit 0
 within_budget bash "$here/arm64.sh" "$target/aarch64-unknown-linux-gnu/debug/larder"

@@ -24,7 +24,7 @@ pub enum Behaviour {
 /// what happens to it. Two that run at the same time write `TWO` there.
 pub fn program(version: &str, behaviour: Behaviour) -> String {
     format!(
-        r#"#!/usr/bin/env python3
+        r#"#!/usr/bin/env -S python3 -I -S
 import fcntl, http.server, os, signal, subprocess, sys, threading, time
 VERSION, KIND = "{version}", "{behaviour:?}"
 value = lambda key: sys.argv[sys.argv.index(key) + 1]

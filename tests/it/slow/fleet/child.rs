@@ -22,7 +22,7 @@ pub enum Kind {
 /// its start. Two that run at the same time write `TWO` there.
 pub fn program(version: &str, kind: Kind) -> String {
     format!(
-        r#"#!/usr/bin/env python3
+        r#"#!/usr/bin/env -S python3 -I -S
 import fcntl, os, signal, socket, sys, time
 VERSION, KIND = "{version}", "{kind:?}"
 value = lambda key: sys.argv[sys.argv.index(key) + 1]
@@ -41,7 +41,7 @@ signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 started = time.monotonic()
 host, port = value("--address").rsplit(":", 1)
 server = socket.create_server((host, int(port)))
-server.settimeout(0.1)
+server.settimeout(0.1 if KIND == "CrashesLater" else None)
 while True:
     is_late = time.monotonic() - started > 1
     if KIND == "CrashesLater" and is_late:

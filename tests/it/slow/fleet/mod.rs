@@ -226,7 +226,7 @@ impl World {
                  token_file = \"../join\"\n[storage]\nname = \"{NAME}\"\n\
                  master_binary_url = \"http://{http}\"\ndata_dir = \"data\"\n\
                  args = [\"--address\", \"{address}\", \"--log\", \"{}\"]\n\
-                 health = {{http = \"http://{address}/health\", interval = \"300ms\", \
+                 health = {{http = \"http://{address}/health\", interval = \"500ms\", \
                  grace = \"20s\", passes = 2, failures = 3}}\n",
                 self.env.path(format!("{name}/child.log"))
             ),

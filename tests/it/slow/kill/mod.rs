@@ -101,7 +101,16 @@ pub fn run_with_kill(env: &TestEnv, call: &str, n: usize, args: &[&str]) -> RunE
 fn calls_of(env: &TestEnv, args: &[&str]) -> HashSet<String> {
     let counts = env.path("../calls");
     let mut command = env.program("strace");
-    command.args(["-f", "-qq", "-c", "-U", "name", "-o", counts.as_str(), LARDER]);
+    command.args([
+        "-f",
+        "-qq",
+        "-c",
+        "-U",
+        "name",
+        "-o",
+        counts.as_str(),
+        LARDER,
+    ]);
     command.args(args);
     let output = env.output(command);
     assert_eq!(output.code, Some(0), "{}\n{}", output.stdout, output.stderr);
@@ -142,7 +151,9 @@ pub fn sweep(
         check(round, title);
         round += 1;
     }
-    let calls = CALLS.iter().filter(|(call, _)| full() || made.contains(*call));
+    let calls = CALLS
+        .iter()
+        .filter(|(call, _)| full() || made.contains(*call));
     for (call, stride) in calls {
         let mut counts = Counts::default();
         let stride = if full() { 1 } else { *stride };
