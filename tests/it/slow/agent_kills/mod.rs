@@ -13,7 +13,7 @@ fn killed_at(number: usize, behaviour: Behaviour) -> bool {
     site.upload("1.0.0", Behaviour::Good);
     let digest = site.upload("2.0.0", behaviour);
     site.offer("1.0.0", "");
-    site.configure_with_grace("5s", "", "stop_grace = \"2s\"");
+    site.configure_with_health("", "stop_grace = \"2s\"");
     let agent = site.start();
     agent.wait_for("1.0.0", "running");
     agent.stop();
