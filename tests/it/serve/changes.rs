@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Serving, age, machine, put, sha256};
 
 const FILE: &str = "tool-1.0.0-linux-x86_64";
-/// Within this time a change must be seen. A busy machine gets three more.
+/// Changes are seen within two seconds. A busy machine gets three more.
 const SOON: Duration = Duration::from_secs(5);
 
 #[test]

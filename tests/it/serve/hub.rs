@@ -96,8 +96,7 @@ fn released_binaries_are_listed_and_served() {
     // Through hyper the answer is the same.
     let other = serving.get(&format!("{path}?x"));
     assert_eq!((other.status, other.body), (200, bytes.clone()));
-    serving.says("was downloaded");
-    assert_eq!(serving.log().matches("was downloaded").count(), 1);
+    serving.says_once("was downloaded");
     let one = serving.get(&format!(
         "/api/binaries/v1.2.0/{}/{}",
         text(info, "platform"),
@@ -224,10 +223,8 @@ fn many_requests_share_one_download() {
             assert_eq!(answer.join().expect("an answer").status, 200);
         }
     });
-    second.says("was downloaded");
-    assert_eq!(second.log().matches("was downloaded").count(), 1);
-    first.says("was downloaded");
-    assert_eq!(first.log().matches("was downloaded").count(), 1);
+    second.says_once("was downloaded");
+    first.says_once("was downloaded");
     // A static server has no listing: the server is never ready, and says why.
     let third = Serving::start_unready(&team, &["--hub", files.url(), "--data", "third"]);
     third.wait("the reason", |serving| {
@@ -297,8 +294,7 @@ fn a_project_gets_its_binaries_from_a_running_server() {
         let lock = member.read("versions.lock");
         assert!(lock.contains(&package("v1.0.0")), "{lock}");
     }
-    serving.says("was downloaded");
-    assert_eq!(serving.log().matches("was downloaded").count(), 1);
+    serving.says_once("was downloaded");
 }
 
 #[test]

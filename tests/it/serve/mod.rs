@@ -177,6 +177,14 @@ impl Serving {
         self.wait(text, |serving| serving.log().contains(text));
     }
 
+    /// The same for what must not be said twice.
+    #[track_caller]
+    pub fn says_once(&self, text: &str) {
+        self.says(text);
+        let log = self.log();
+        assert_eq!(log.matches(text).count(), 1, "{log}");
+    }
+
     /// The resident memory, in MB.
     pub fn memory(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());

@@ -6,12 +6,12 @@
 //!    answer's `Date`) it asks for the rest with `Range` and `If-Range`. Only a 206 for exactly
 //!    that position, with the same size and `ETag`, is appended, or a 200 that names the position.
 //! 2. In every other case (any other 200, another position, another size, 416, no validator) it
-//!    reads from the start. Bytes that the reader already has can't be taken back, so the pump compares: the
-//!    first bytes of the new body must have the checksum of what was delivered; then it delivers
-//!    the rest. If the checksums differ, the file changed during the transfer, which is an
-//!    `Integrity` error; a new transfer may succeed. A CRC is enough to distinguish a new file from
-//!    an old one and costs far less than a second SHA-256; the reader's digest decides whether the
-//!    bytes are the right ones.
+//!    reads from the start. Bytes that the reader already has can't be taken back, so the pump
+//!    compares: the first bytes of the new body must have the checksum of what was delivered; then
+//!    it delivers the rest. If the checksums differ, the file changed during the transfer, which is
+//!    an `Integrity` error; a new transfer may succeed. A CRC is enough to distinguish a new file
+//!    from an old one and costs far less than a second SHA-256; the reader's digest decides whether
+//!    the bytes are the right ones.
 //!
 //! An attempt that delivered nothing new, or that was ended because it was slow, uses up a retry.
 //! One that delivered something restores all retries, up to a hundred interruptions.

@@ -97,7 +97,7 @@ pub fn run_with_kill(env: &TestEnv, call: &str, n: usize, args: &[&str]) -> RunE
     }
 }
 
-/// The kinds of calls that a run makes which is not killed.
+/// The kinds of calls in a run that nothing kills.
 fn calls_of(env: &TestEnv, args: &[&str]) -> HashSet<String> {
     let counts = env.path("../calls");
     let mut command = env.program("strace");
@@ -141,8 +141,8 @@ pub fn sweep(
         "{title}\n{:20} {:>6} {:>6} {:>6}\n",
         "", "kills", "old", "new"
     );
-    // A kind that no run makes needs no run of its own. Three rounds: what is there before a run
-    // changes with every second or third.
+    // A kind of call that larder does not make needs no run of its own. What a run begins with
+    // depends on the round, in turns of two or three, so that three rounds see each of it.
     let mut round = 0;
     let mut made = HashSet::new();
     while round < 3 && !full() {
